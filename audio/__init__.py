@@ -1,0 +1,1 @@
+"""Floor 2: what it takes to hear a channel: decode, resample, VAD, leak, recognisers."""

@@ -1,0 +1,1 @@
+"""Floor 3: the mining stages, from logs to pairs."""

@@ -1,0 +1,1 @@
+"""Floor 3: queries over the store."""

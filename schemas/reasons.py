@@ -1,0 +1,72 @@
+"""Reason codes: why a dialogue stands in quarantine, carries a warning, or an issue makes no pair.
+
+A code is part of the tables' contract: people query it. Add, never rename. ``WHAT_TO_DO`` says the next step of each.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a dialogue could not be processed (quarantine)."""
+
+    MONO = "mono"
+    IDENTICAL_CHANNELS = "identical_channels"
+    SILENT_CHANNEL = "silent_channel"
+    NON_FINITE_AUDIO = "non_finite_audio"
+    TRUNCATED = "truncated"
+    UNDECODABLE = "undecodable"
+    EMPTY_AUDIO = "empty_audio"
+    TOO_LONG = "too_long"
+    TOO_MANY_CHANNELS = "too_many_channels"
+    LENGTH_MISMATCH = "length_mismatch"
+    DUPLICATE_ID = "duplicate_id"
+    PATH_ESCAPES = "path_escapes"
+    AUDIO_MISSING = "audio_missing"
+    AUDIO_CHANGED = "audio_changed"
+    BAD_MANIFEST_LINE = "bad_manifest_line"
+    BAD_WORDS_FILE = "bad_words_file"
+    FORGOTTEN = "forgotten"
+    WORKER_CRASHED = "worker_crashed"
+    INTERNAL_ERROR = "internal_error"
+
+
+class Warn(StrEnum):
+    """What is odd about a dialogue that was processed all the same."""
+
+    SWAPPED_ROLES = "probable_swapped_roles"
+    NARROWBAND = "narrowband_8khz"
+    CLIPPED = "clipped"
+    MONO_DIALOGUE_SIDE = "one_side_nearly_silent"
+
+
+class NoPair(StrEnum):
+    """Why an issue has no ready pair (``pairs.status_reason``)."""
+
+    NEEDS_REPLY = "no_reply_in_log"
+    UNFINISHED_REQUEST = "unfinished_request"
+    RANK_OVER_BUDGET = "rank_over_budget"
+
+
+WHAT_TO_DO: dict[Reason, str] = {
+    Reason.MONO: "export the log with model and user on two channels",
+    Reason.IDENTICAL_CHANNELS: "both channels hold the same sound: a mono recording was doubled; export two channels",
+    Reason.SILENT_CHANNEL: "one channel holds no sound: check the recorder's routing",
+    Reason.NON_FINITE_AUDIO: "the file holds NaN or Inf samples: export it again",
+    Reason.TRUNCATED: "the file ends before its header says: copy it again",
+    Reason.UNDECODABLE: "no decoder reads this file: check that it is audio and not cut short",
+    Reason.EMPTY_AUDIO: "the file holds no audio",
+    Reason.TOO_LONG: "split the log or raise `max_duration_s` under [ingest]",
+    Reason.TOO_MANY_CHANNELS: "name the two channels in a manifest (model_channel, user_channel)",
+    Reason.LENGTH_MISMATCH: "the two channel files differ in length: export them from one clock",
+    Reason.DUPLICATE_ID: "give every log its own id (manifest `id`, or another --source name)",
+    Reason.PATH_ESCAPES: "a manifest may only name files under its own folder",
+    Reason.AUDIO_MISSING: "put the source folder back, or ingest it again from its new place",
+    Reason.AUDIO_CHANGED: "the file changed after ingest: run `duplex-miner ingest` again",
+    Reason.BAD_MANIFEST_LINE: "mend the manifest line; every line is one JSON object with `id` and `path`",
+    Reason.BAD_WORDS_FILE: "mend the alignments beside the audio, or take the file away",
+    Reason.FORGOTTEN: "the dialogue was forgotten on request and stays out",
+    Reason.WORKER_CRASHED: "the process died on this dialogue alone (memory or a native crash): look at the file",
+    Reason.INTERNAL_ERROR: "a defect of duplex-miner: please report it with the detail",
+}

@@ -1,0 +1,34 @@
+"""Table ``words``: what was said, word by word, and where each time comes from."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from schemas.table import SECONDS, Column, Table
+
+TIMING_SOURCES = ("given", "asr", "aligned", "snapped", "interpolated", "planned", "tts")
+
+WORDS = Table(
+    name="words",
+    doc="One row per word. A word that was heard but not believed stays, with the reason in `dropped`.",
+    writer="transcribe",
+    key=("channel", "word_index"),
+    columns=(
+        Column("dialogue_id", pl.String(), "Dialogue"),
+        Column("channel", pl.String(), "model | user"),
+        Column("word_index", pl.Int64(), "Position on its channel, from 0, dropped words counted"),
+        Column("text", pl.String(), "The word as written, punctuation attached"),
+        Column("start_s", SECONDS, "Start"),
+        Column("end_s", SECONDS, "End"),
+        Column("timing_source", pl.String(), "given | asr | aligned | snapped | interpolated | planned | tts"),
+        Column("confidence", pl.Float64(), "The recogniser's probability, 0..1, when it gives one", nullable=True),
+        Column(
+            "dropped", pl.String(), "Why the word is not used (no_own_speech, ...); null for a good word", nullable=True
+        ),
+        Column("asr", pl.String(), "Backend that heard it", lineage=True),
+    ),
+    checks={
+        "start_s <= end_s": pl.col("start_s") <= pl.col("end_s"),
+        "timing_source is known": pl.col("timing_source").is_in(TIMING_SOURCES),
+    },
+)

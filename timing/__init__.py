@@ -1,0 +1,1 @@
+"""Floor 2: pure functions on intervals and words: IPUs, utterances, the floor, events."""
