@@ -6,10 +6,12 @@ One parsed SELECT; no file outside the store's tables; no extension, setting or 
 from __future__ import annotations
 
 import tempfile
+import uuid
+from pathlib import Path
 
 import duckdb
 
-from mixers.views import _location
+from mixers.views import location
 from store.layout import Store
 
 
@@ -19,8 +21,9 @@ class QueryError(Exception):
 
 def lock(connection: duckdb.DuckDBPyConnection, store: Store) -> None:
     """Close everything a SELECT could reach beyond the store's tables."""
-    tables = _location(store, "tables").replace("'", "''")
-    scratch = tempfile.gettempdir().replace("'", "''")
+    tables = location(store, "tables").replace("'", "''")
+    # DuckDB adds its scratch folder to what may be read, so it gets one of its own
+    scratch = str(Path(tempfile.gettempdir()) / f"duplex-miner-sql-{uuid.uuid4().hex}").replace("'", "''")
     connection.execute(f"SET temp_directory = '{scratch}'")
     connection.execute(f"SET allowed_directories = ['{tables}']")
     connection.execute("SET enable_external_access = false")

@@ -46,11 +46,13 @@ def open_views(store: Store, run: Run, flow: Flow, tables: Iterable[Table]) -> d
     states = []
     for table in tables:
         units = resolver.units(table.name)
-        states.append(units.select(pl.lit(table.name).alias("table"), "dialogue_id", "status", "n_rows", "reason", "detail"))
+        states.append(
+            units.select(pl.lit(table.name).alias("table"), "dialogue_id", "status", "n_rows", "reason", "detail")
+        )
         _table_view(connection, store, table, units.filter(pl.col("status") == ledger.DONE))
     _load(connection, "units", pl.concat(states))
     connection.execute(
-        'CREATE VIEW quarantine AS SELECT dialogue_id, "table", reason, detail FROM units WHERE status = \'quarantined\''
+        "CREATE VIEW quarantine AS SELECT dialogue_id, \"table\", reason, detail FROM units WHERE status = 'quarantined'"
     )
     for name, (_, query) in DERIVED_VIEWS.items():
         connection.execute(f"CREATE VIEW {name} AS {query}")
@@ -63,21 +65,23 @@ def _table_view(connection: duckdb.DuckDBPyConnection, store: Store, table: Tabl
         _load(connection, table.name, table.empty())
         return
     _load(connection, f"_units_{table.name}", units.filter(pl.col("part").is_not_null()).select("unit"))
-    files = ", ".join(_literal(_location(store, part)) for part in parts)
+    files = ", ".join(_literal(location(store, part)) for part in parts)
+    columns = ", ".join(f'"{name}"' for name in table.schema.names())
     connection.execute(
-        f"CREATE VIEW {table.name} AS SELECT {', '.join(table.schema.names())} FROM read_parquet([{files}]) "  # noqa: S608
+        f"CREATE VIEW {table.name} AS SELECT {columns} FROM read_parquet([{files}]) "  # noqa: S608
         f"SEMI JOIN _units_{table.name} ON {UNIT} = unit"
     )
 
 
 def _load(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
     connection.register("incoming", frame.to_arrow())
-    connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
+    connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")  # noqa: S608 - our own table names
     connection.unregister("incoming")
 
 
-def _location(store: Store, part: str) -> str:
-    path = store.path(part)
+def location(store: Store, relative: str) -> str:
+    """Where DuckDB finds something of the store."""
+    path = store.path(relative)
     return path if store.is_local else str(store.fs.unstrip_protocol(path))
 
 
