@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -301,7 +300,7 @@ def test_logged_material_of_both_sides_stops_at_the_users_next_act() -> None:
     log = cut_in()
     user, model, _ = log.turns
     model = Say(
-        "model", [*model.ipus, (14_800, 18_000)], [*model.words, ("But", 14_800, 15_200), ("we", 17_000, 17_700)]
+        "model", [*model.ipus, (14_700, 18_000)], [*model.words, ("But", 14_700, 14_900), ("we", 17_000, 17_700)]
     )
     log = Log([user, model, Say("user", [(17_200, 21_000)])], [Fault("B", "cut_in", model, user)])
     (row,) = pairs_of(log)
@@ -310,8 +309,8 @@ def test_logged_material_of_both_sides_stops_at_the_users_next_act() -> None:
     assert spans(row, "chosen_speech") == [(15_300, 16_300), (16_600, 17_800)]
     assert said(row, "chosen_words") == [("Well,", 15_300, 15_700), ("no.", 16_600, 17_700)]
     # Rejected: as logged up to that act, then silence.
-    assert spans(row, "rejected_speech") == [(12_000, 13_000), (13_300, 14_500), (14_800, 17_200)]
-    assert said(row, "rejected_words")[2:] == [("But", 14_800, 15_200)]
+    assert spans(row, "rejected_speech") == [(12_000, 13_000), (13_300, 14_500), (14_700, 17_200)]
+    assert said(row, "rejected_words")[2:] == [("But", 14_700, 14_900)]
     assert ms(row["rejected_end_s"]) == ms(row["chosen_end_s"]) == 18_200
     assert ms(row["rejected_tail_s"]) == 1_000
     assert ms(row["chosen_tail_s"]) == 400
