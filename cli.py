@@ -9,6 +9,7 @@ import typer
 
 from miner import commands as miner_commands
 from miner.doctor import doctor
+from miner.ingest.refs import SourceError
 from miner.mine import FLOW
 from mixers import commands as mixer_commands
 from mixers.sandbox import QueryError
@@ -59,7 +60,7 @@ def main() -> None:
     """Entry point: errors a person can mend are one message and exit code 2; Ctrl-C says how to go on."""
     try:
         app()
-    except (StoreError, QueryError) as error:
+    except (StoreError, QueryError, SourceError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_USAGE)
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from miner.ingest.detect_source import KINDS, make_source
+from miner.ingest.detect import KINDS, open_source
 from miner.mine import CHAIN, mine
 from miner.settings import Settings
 from miner.show import DialogueView
@@ -68,7 +68,7 @@ def ingest(
 ) -> None:
     """Take in logs: check every file and write the table `dialogues`."""
     loaded = _settings(config, settings, workers, engine)
-    logs_source = make_source(logs, kind=kind, model_channel=model_channel, source_id=source)
+    logs_source = open_source(logs, kind=kind, model_channel=model_channel, source_id=source)
     opened = Store.create(store, n_buckets=loaded.execution.buckets)
     with StageProgress(quiet=as_json) as progress:
         mine(opened, loaded, ["ingest"], run_name=run, source=logs_source, progress=progress,
@@ -101,7 +101,7 @@ def run_all(
     loaded = _settings(config, settings, workers, engine)
     logs_source = None
     if logs is not None:
-        logs_source = make_source(logs, kind=kind, model_channel=model_channel, source_id=source)
+        logs_source = open_source(logs, kind=kind, model_channel=model_channel, source_id=source)
         opened = Store.create(store, n_buckets=loaded.execution.buckets)
     else:
         opened = Store.open(store)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+
+import polars as pl
 
 from miner.detect import Detect
-from miner.ingest.source import Source
-from miner.ingest.stage import Ingest
+from miner.ingest.ingest import Ingest
+from miner.ingest.refs import Source, refs_frame
 from miner.listen import Listen
 from miner.pairs import Pairs
 from miner.settings import Execution, Settings
@@ -24,6 +27,8 @@ from store.stage import Stage
 CHAIN: tuple[type[Stage], ...] = (Ingest, Listen, Transcribe, Turns, Detect, Pairs)
 
 FLOW = Flow.of(CHAIN)
+
+_REFS_AT_ONCE = 20_000
 
 _BUILD: Mapping[str, Callable[[Settings, Mapping[str, str]], Stage]] = {
     Listen.name: lambda settings, roots: Listen(settings.listen, sources=roots),
@@ -58,7 +63,7 @@ def mine(
         if source is not None and Ingest.name in stages:
             register_source(store, source.source_id, source.kind, source.root)
             ingest = Ingest(settings.ingest, root=source.root, source_id=source.source_id)
-            reports.append(runner.run_source(ingest, source.frames(), source.source_id))
+            reports.append(runner.run_source(ingest, _listing(source), source.source_id))
         roots = source_roots(store)
         reports += [
             runner.run_stage(_BUILD[stage.name](settings, roots)) for stage in CHAIN[1:] if stage.name in stages
@@ -66,6 +71,13 @@ def mine(
     finally:
         engine.close()
     return reports
+
+
+def _listing(source: Source) -> Iterator[pl.DataFrame]:
+    """What a source lists, some ten thousand logs at a time."""
+    refs = source.refs()
+    while chunk := list(islice(refs, _REFS_AT_ONCE)):
+        yield refs_frame(chunk)
 
 
 def make_engine(execution: Execution) -> Engine:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from miner.detect import DetectConfig
-from miner.ingest.stage import IngestConfig
+from miner.ingest.ingest import IngestConfig
 from miner.listen import ListenConfig
 from miner.pairs import PairsConfig
 from miner.transcribe import TranscribeConfig
