@@ -20,11 +20,13 @@ def backchannel_ipus(said: Said, rules: TurnRules, lexicon: Lexicon) -> Mask:
     ipus = said.ipus
     runs, run = union(ipus.group, ipus.start, ipus.end, rules.backchannel_silence_ms - 1)
     floors, _ = union(ipus.group, ipus.start, ipus.end, rules.goes_on_ms)
-    by_length = ~said.worded & _short_and_held(runs, floors, rules)[run]
+    # Recognisers often write nothing for "mm": what has no words is judged by its length on every side.
+    wordless = np.bincount(run, weights=said.n_words, minlength=len(runs)) == 0
+    by_length = (wordless & _short_and_held(runs, floors, rules))[run]
     by_words = np.zeros(len(ipus), dtype=np.bool_)
     listening = _listening(said, runs, run, rules, lexicon)
     by_words[listening[_to_one_who_goes_on(said, listening, floors, rules, lexicon)]] = True
-    return by_length | by_words
+    return np.asarray(by_length | by_words, dtype=np.bool_)
 
 
 def _short_and_held(runs: Spans, floors: Spans, rules: TurnRules) -> Mask:
@@ -38,7 +40,7 @@ def _short_and_held(runs: Spans, floors: Spans, rules: TurnRules) -> Mask:
 
 def _listening(said: Said, runs: Spans, run: Index, rules: TurnRules, lexicon: Lexicon) -> Index:
     """IPUs that open a stretch of own speech (``run``) with nothing but the lexicon's responses."""
-    short = np.flatnonzero(said.worded & (said.ipus.end - runs.start[run] <= rules.backchannel_words_max_ms))
+    short = np.flatnonzero((said.n_words > 0) & (said.ipus.end - runs.start[run] <= rules.backchannel_words_max_ms))
     listening = short[only_backchannels(said.text.gather(short), lexicon)]
     # Only an unbroken row of them from the stretch's first IPU on has the silence before it.
     nth_of_run = listening - np.searchsorted(run, run[listening], side="left")

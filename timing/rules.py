@@ -12,6 +12,7 @@ import numpy as np
 
 from schemas.clock import IntMs
 from schemas.timing_events import Event
+from timing.batch import USER
 from timing.config import IssueRules
 from timing.found import Found
 from timing.intervals import FAR, NONE, Index, Mask, intersection, pick
@@ -29,14 +30,15 @@ class Intrusions:
     onset: IntMs
     since_user_start: IntMs
     until_user_end: IntMs
-    user_pause: IntMs
-    """Length of the user's pause that holds the onset; 0 while the user speaks."""
+    user_pauses: IntMs
+    """Start of the user's pause that holds the onset, or of the next one; the utterance's end if there is none."""
+    user_resumes: IntMs
+    """End of that pause."""
     overlap: IntMs
     """Speech of both at once."""
     model_speech: IntMs
     user_speech_left: IntMs
-    until_user_resumes: IntMs
-    """To the user's next IPU."""
+    """User speech after that pause."""
 
 
 def find_intrusions(talk: Talk) -> Intrusions:
@@ -47,9 +49,8 @@ def find_intrusions(talk: Talk) -> Intrusions:
     u = u[m]
     group, onset = model.turns.group[m], model.turns.start[m]
     model_end, user_end = model.turns.end[m], user.turns.end[u]
-    last = user.speech.last_before(group, onset)
-    next_start = pick(user.speech.start, user.speech.first_from(group, onset), FAR)
-    spoken_until = pick(user.speech.end, last, 0)
+    ipu = user.speech.last_before(group, onset)
+    resumes = np.minimum(pick(user.speech.start, user.speech.first_from(group, onset), FAR), user_end)
     both = intersection(model.speech, user.speech)[0]
     return Intrusions(
         model=m,
@@ -57,26 +58,30 @@ def find_intrusions(talk: Talk) -> Intrusions:
         onset=onset,
         since_user_start=onset - user.turns.start[u],
         until_user_end=user_end - onset,
-        user_pause=np.where(spoken_until <= onset, next_start - spoken_until, 0),
+        user_pauses=pick(user.speech.end, ipu, 0),
+        user_resumes=resumes,
         overlap=both.covered(group, onset, np.minimum(model_end, user_end)),
         model_speech=model.speech.covered(group, onset, model_end),
-        user_speech_left=user.speech.covered(group, onset, user_end),
-        until_user_resumes=next_start - onset,
+        user_speech_left=user.speech.covered(group, resumes, user_end),
     )
 
 
 def interruptions(talk: Talk, rules: IssueRules) -> list[Found]:
     """Issue B: cut_in, pause_takeover, cut_off; and the event terminal_overlap."""
     at = find_intrusions(talk)
-    in_pause = at.user_pause > 0
+    pause = at.user_resumes - at.user_pauses
+    in_pause = at.user_pauses <= at.onset
     under_way = at.since_user_start > rules.cut_in_after_ms
     at_the_end = at.until_user_end <= rules.terminal_overlap_ms
-    cut_in = ~in_pause & under_way & ~at_the_end & (at.overlap >= rules.min_overlap_ms)
+    goes_on = (pause < rules.hesitation_ms) | _user_goes_on(talk, at, rules)
+
+    # Where the user pauses just after the onset, it was terminal overlap unless the user goes on.
+    amid_speech = at.user_pauses - at.onset > rules.terminal_overlap_ms
+    cut_in = ~in_pause & under_way & ~at_the_end & (at.overlap >= rules.min_overlap_ms) & (amid_speech | goes_on)
     # An utterance holds pauses a little over the limit, for VAD's sake; of those only one that the user ends before
     # a listener could have answered the model counts.
-    same_breath = (at.user_pause <= rules.takeover_pause_ms) | (at.until_user_resumes <= rules.reaction_ms)
-    takeover = in_pause & same_breath & (at.model_speech > rules.takeover_speech_ms)
-    takeover[takeover] = _user_goes_on(talk, at, takeover, rules)
+    same_breath = (pause <= rules.takeover_pause_ms) | (at.user_resumes - at.onset <= rules.reaction_ms)
+    takeover = in_pause & ~at_the_end & same_breath & (at.model_speech > rules.takeover_speech_ms) & goes_on
     # Only words can tell a sentence that was broken off from one that was just ending.
     cut_off = ~in_pause & under_way & at_the_end & (talk.user.complete[at.user] == 0)
     terminal = ~in_pause & at_the_end & ~cut_off
@@ -93,10 +98,9 @@ def interruptions(talk: Talk, rules: IssueRules) -> list[Found]:
             {
                 "since_user_start_s": at.since_user_start[which],
                 "until_user_end_s": at.until_user_end[which],
-                "user_pause_s": at.user_pause[which],
+                "user_pause_s": np.where(in_pause, pause, 0)[which],
                 "overlap_s": at.overlap[which],
                 "model_speech_s": at.model_speech[which],
-                "user_speech_left_s": at.user_speech_left[which],
             },
             subtype,
         )
@@ -109,14 +113,13 @@ def interruptions(talk: Talk, rules: IssueRules) -> list[Found]:
     ]
 
 
-def _user_goes_on(talk: Talk, at: Intrusions, which: Mask, rules: IssueRules) -> Mask:
-    """Whether what the user says after the model's onset is more than a backchannel."""
-    u = at.user[which]
-    group = talk.user.turns.group[u]
-    window, word = talk.words.starting_in(2 * group + 1, at.onset[which], talk.user.turns.end[u])
-    said = joined(window, talk.words.text.gather(word), len(u))
+def _user_goes_on(talk: Talk, at: Intrusions, rules: IssueRules) -> Mask:
+    """Whether what the user says after the pause at the onset is more than a backchannel."""
+    side = 2 * talk.user.turns.group[at.user] + USER
+    window, word = talk.words.starting_in(side, at.user_resumes, talk.user.turns.end[at.user])
+    said = joined(window, talk.words.text.gather(word), len(at.user))
     listens = only_backchannels(said, load(rules.language))
-    long_enough = at.user_speech_left[which] > rules.resume_speech_ms
+    long_enough = at.user_speech_left > rules.resume_speech_ms
     return np.where(said.is_not_null().to_numpy(), ~listens, long_enough)
 
 
