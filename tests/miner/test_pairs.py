@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -606,3 +607,33 @@ def test_a_shift_by_whole_frames_keeps_relative_times(log: Log, frames: int) -> 
     here, there = pairs_of(log), pairs_of(log, shift=shift)
     by_time = [sorted(rows, key=lambda row: (row["t0_s"], row["pair_type"])) for rows in (here, there)]
     assert [relative(row, 0) for row in by_time[0]] == [relative(row, shift) for row in by_time[1]]
+
+
+def test_the_example_in_the_docs_is_what_the_stage_makes() -> None:
+    cut, intruder = Say("user", [(42_514, 46_115)]), Say("model", [(45_209, 48_374)], [("At", 45_209, 45_366)])
+    asked, answer = Say("user", [(17_707, 20_609)]), Say("model", [(28_444, 30_142)])
+    last = Say("user", [(57_454, 60_379)])
+    faults = [Fault("B", "cut_in", intruder, cut), Fault("C", "late", asked, answer), Fault("C", "no_response", last)]
+    log = Log([cut, intruder, Say("user", [(49_180, 52_516)]), asked, answer, last], faults, 67_588, "d03dbebdf9e")
+    rows = {row["subtype"]: row for row in pairs_of(log, config=PairsConfig())}
+    order = [rows[subtype] for subtype in ("cut_in", "late", "no_response")]
+
+    def shown(row: Row, column: str) -> str:
+        value = row[column]
+        if isinstance(value, list):
+            return ", ".join(f"{span['start_s']:.3f}-{span['end_s']:.3f}" for span in value) or "-"
+        if isinstance(value, float):
+            return "0" if value == 0 else f"{value:.3f}"
+        return "-" if value is None else str(value)
+
+    lines = (Path(__file__).parents[2] / "docs" / "pairs.md").read_text().splitlines()
+    table = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in lines
+        if line.startswith("| `") and line.count("|") == 5
+    ]
+    compared = [cells for cells in table if "_words" not in cells[0]]
+    assert len(compared) == 14
+    for label, *cells in compared:
+        columns = [name.strip("` ") for name in label.split(",")]
+        assert cells == [", ".join(shown(row, column) for column in columns) for row in order], label
