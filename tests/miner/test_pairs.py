@@ -176,6 +176,14 @@ def test_reply_without_one_whole_ipu_before_the_users_next_act_needs_a_rewrite()
     assert (ms(row["rejected_end_s"]), ms(row["rejected_tail_s"])) == (15_400, 400)
 
 
+def test_rejected_side_cut_in_a_pause_of_the_model_ends_with_what_was_heard() -> None:
+    user, model = Say("user", [(10_000, 13_000)]), Say("model", [(12_000, 14_000), (14_900, 18_000)])
+    log = Log([user, model, Say("user", [(14_700, 16_000)])], [Fault("B", "cut_in", model, user)])
+    (row,) = pairs_of(log, config=FIXED_GAP.model_copy(update={"window_b": "natural"}))
+    assert spans(row, "rejected_speech") == [(12_000, 14_000)]
+    assert (ms(row["rejected_end_s"]), ms(row["rejected_tail_s"])) == (14_400, 0)
+
+
 def test_user_backchannels_after_t0_are_reactions_and_left_out() -> None:
     log = cut_in()
     log.turns.append(Say("user", [(16_400, 16_700)], kind="backchannel"))
