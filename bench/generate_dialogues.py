@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 from dialogue_script import LINES, Dialogue, plain, play, truth_of, words_of
-from rooms import BABBLE_VOICES, Condition, babble_of, draw_condition, record
+from rooms import BABBLE_VOICES, Condition, babble_of, draw_condition, record, write_ogg
 from scenes import Scene, draw_plot
 from voices import Samples, Studio, Voice, available_engines, voices_of
 
@@ -67,24 +67,27 @@ def dialogues(
         others = tuple(voice for voice in voices if voice not in pair.values())
         noisy = condition == "noisy" or (condition == "mixed" and i % 2 == 1)
         acoustics = draw_condition(rng, noisy=noisy)
-        d = Dialogue(f"g{stable_hash(seed, i)[:10]}", pair, studio, rng)
+        d = Dialogue(f"g{stable_hash(seed, condition, *engines, i)[:10]}", pair, studio, rng)
         yield make_dialogue(d, draw_plot(rng), acoustics, others)
 
 
 def write_dialogue(
-    out: Path, log: npt.NDArray[np.float32], truth: dict[str, Any], words: dict[str, Any] | None
+    out: Path, path: str, log: npt.NDArray[np.float32], truth: dict[str, Any], words: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Write one dialogue's files under ``out``; returns its manifest row."""
+    """Write one dialogue's log to ``out / path`` (FLAC, or Opus for ``.ogg``), its truth and words; returns its row."""
     dialogue_id, rate_hz = truth["id"], truth["condition"]["sample_rate_hz"]
-    path = f"logs/{dialogue_id}.flac"
-    (out / "logs").mkdir(parents=True, exist_ok=True)
+    (out / path).parent.mkdir(parents=True, exist_ok=True)
     (out / "truth").mkdir(exist_ok=True)
-    sf.write(out / path, log, rate_hz, subtype="PCM_16")
+    if path.endswith(".ogg"):
+        with (out / path).open("wb") as file:
+            write_ogg(file, log, rate_hz, "OPUS", quality_loss=0.93)
+    else:
+        sf.write(out / path, log, rate_hz, subtype="PCM_16")
     (out / "truth" / f"{dialogue_id}.json").write_text(json.dumps(truth, indent=1) + "\n")
     row = {"id": dialogue_id, "path": path, "duration": truth["duration"], "model_channel": 0, "user_channel": 1}
     row |= {"model_id": "scripted", "voice": truth["voices"]["model"], "language": "en"}
     if words is not None:
-        row["words"] = f"logs/{dialogue_id}.words.json"
+        row["words"] = str(Path(path).with_suffix(".words.json"))
         (out / row["words"]).write_text(json.dumps(words) + "\n")
     return row
 
@@ -112,7 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
         for i, (log, truth, words) in enumerate(dialogues(options.seed, engines, options.condition)):
             if seconds >= options.hours * 3600 if options.hours else i >= options.n:
                 break
-            row = write_dialogue(options.out, log, truth, words if options.words else None)
+            row = write_dialogue(options.out, f"logs/{truth['id']}.flac", log, truth, words if options.words else None)
             manifest.write(json.dumps(row) + "\n")
             seconds += truth["duration"]
             planted += sum(event["type"] != "neg" for event in truth["events"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -27,17 +27,17 @@ class Condition:
     """How a dialogue sounds. ``None`` is absent; ``gain_db, snr_db, echo_db`` are named as other planted corpora do."""
 
     name: str
-    gain_db: float
-    snr_db: float | None
-    echo_db: float | None
-    noise: str | None
-    echo_delay_ms: float | None
-    echo_rt60_s: float | None
-    user_rt60_s: float | None
-    user_floor_db: float | None
-    model_floor_db: float | None
-    sample_rate_hz: int
-    codec: str | None
+    gain_db: float = 0.0
+    snr_db: float | None = None
+    echo_db: float | None = None
+    noise: str | None = None
+    echo_delay_ms: float | None = None
+    echo_rt60_s: float | None = None
+    user_rt60_s: float | None = None
+    user_floor_db: float | None = None
+    model_floor_db: float | None = None
+    sample_rate_hz: int = RATE_HZ
+    codec: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as they stand in the truth file."""
@@ -162,14 +162,20 @@ def babble_of(takes: list[Samples], n_samples: int, rng: np.random.Generator) ->
 def through_vorbis(log: npt.NDArray[np.float32], rate_hz: int) -> npt.NDArray[np.float32]:
     """The log after a lossy codec: Ogg Vorbis at a low quality, there and back; length is kept."""
     packed = io.BytesIO()
-    with sf.SoundFile(
-        packed, "w", rate_hz, log.shape[1], format="OGG", subtype="VORBIS", compression_level=0.7
-    ) as file:
-        for start in range(0, len(log), rate_hz):  # libsndfile's Vorbis encoder overflows its stack on long writes
-            file.write(log[start : start + rate_hz])
+    write_ogg(packed, log, rate_hz, "VORBIS", quality_loss=0.7)
     packed.seek(0)
     back, _ = sf.read(packed, dtype="float32", always_2d=True)
     kept = np.zeros_like(log)
     n = min(len(log), len(back))
     kept[:n] = back[:n]
     return kept
+
+
+def write_ogg(
+    target: BinaryIO, log: npt.NDArray[np.float32], rate_hz: int, subtype: str, *, quality_loss: float
+) -> None:
+    """Write Ogg a second at a time: libsndfile's lossy encoders overflow their stack on long writes."""
+    settings = {"format": "OGG", "subtype": subtype, "compression_level": quality_loss}
+    with sf.SoundFile(target, "w", rate_hz, log.shape[1], **settings) as file:
+        for start in range(0, len(log), rate_hz):
+            file.write(log[start : start + rate_hz])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from dialogue_script import LINES, Dialogue, Parts, Spoken, cut, length
+from dialogue_script import LINES, Dialogue, Parts, Spoken, cut, length, plain
 
 from schemas.clock import round_s
 
@@ -203,6 +203,18 @@ def after_short_answer(d: Dialogue) -> None:
     d.place("model", answering, asked.end + d.offset())
 
 
+# --- a scene with a type-A fault
+
+
+def off_topic(d: Dialogue) -> None:
+    """The model answers in time, and the answer belongs to another question."""
+    question, asking, good, _ = d.exchange(question_s=0.8)
+    _, _, wrong, answering = d.exchange(answer_s=1.0)
+    replied = d.place("model", answering, d.ask(asking).end + d.offset())
+    details = {"text": plain(wrong), "question": plain(question), "good": plain(good)}
+    d.note("A", "offtopic", replied.start, model_turn=[replied.start, replied.end], **details)
+
+
 # --- how a dialogue begins and ends
 
 
@@ -253,6 +265,7 @@ FAULTS: dict[Scene, float] = {
     reprompt: 3,
     late: 3,
     after_short_answer: 1.5,
+    off_topic: 1,
 }
 HARMLESS: dict[Scene, float] = {
     plain_answer: 3,
