@@ -211,4 +211,4 @@ def words_of(d: Dialogue) -> dict[str, list[dict[str, Any]]]:
             {"channel": s.who, "text": text, "start": round_s(at[i]), "end": round_s(at[i + 1])}
             for i, text in enumerate(texts)
         ]
-    return {"words": words}
+    return {"words": sorted(words, key=lambda word: word["start"])}

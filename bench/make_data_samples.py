@@ -51,14 +51,22 @@ SAMPLES = (
         (SLT, RMS),
     ),
     Sample("cut-in.flac", (scenes.plain_answer, scenes.overlap, scenes.terminal_overlap, scenes.yield_), (AWB, SLT)),
-    Sample("pause-takeover.ogg", (scenes.user_pause, scenes.pause, scenes.plain_answer), (SLT, AWB)),
-    Sample("cut-off.ogg", (scenes.terminal_overlap, scenes.cut_off, scenes.plain_answer), (RMS, SLT_SLOW), words=True),
+    Sample("pause-takeover.ogg", (scenes.user_pause, scenes.pause, scenes.plain_answer), (SLT, AWB), seed=6),
+    Sample(
+        "cut-off.ogg",
+        (scenes.terminal_overlap, scenes.cut_off, scenes.plain_answer),
+        (RMS, SLT_SLOW),
+        words=True,
+        seed=2,
+    ),
     Sample("no-answer-at-end.flac", (scenes.plain_answer, scenes.slow_2s, scenes.end), (SLT_SLOW, RMS)),
     Sample("reprompt.ogg", (scenes.plain_answer, scenes.reprompt, scenes.plain_answer), (RMS_SLOW, AWB)),
-    Sample("late-answer.ogg", (scenes.slow_response, scenes.late, scenes.plain_answer), (SLT, RMS_SLOW)),
+    Sample("late-answer.ogg", (scenes.slow_response, scenes.late, scenes.plain_answer), (SLT, RMS_SLOW), seed=2),
     Sample("silent-after-yes.flac", (scenes.short_answer, scenes.after_short_answer), (SLT, AWB_SLOW)),
     Sample("backchannels.ogg", (scenes.model_backchannel, scenes.user_backchannel, scenes.plain_answer), (RMS, SLT)),
-    Sample("barge-in.ogg", (scenes.plain_answer, scenes.user_bargein_yield, scenes.plain_answer), (AWB_SLOW, SLT)),
+    Sample(
+        "barge-in.ogg", (scenes.plain_answer, scenes.user_bargein_yield, scenes.plain_answer), (AWB_SLOW, SLT), seed=4
+    ),
     Sample("off-topic.ogg", (scenes.plain_answer, scenes.off_topic, scenes.goodbye), (SLT, KAL), words=True),
     Sample(
         "leak-and-noise.ogg",
@@ -67,6 +75,7 @@ SAMPLES = (
         Condition(
             "noisy", -8.0, 20.0, -24.0, "fan", echo_delay_ms=80.0, echo_rt60_s=0.3, user_rt60_s=0.3, model_floor_db=-70
         ),
+        seed=6,
     ),
     Sample(
         "telephone-8k.flac",

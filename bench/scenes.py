@@ -137,7 +137,7 @@ def overlap(d: Dialogue) -> None:
     turn = d.user_turn(d.line("long_turns"))
     _, _, _, answering = d.exchange(answer_s=1.2)
     within = max(turn.segments, key=lambda segment: segment.end - segment.start)
-    start = d.between(within.start + 1.1, min(within.end - 0.3, turn.end - 1.2))
+    start = d.between(within.start + 1.1, min(within.end - 0.7, turn.end - 1.2))
     d.intrusion("overlap", (turn.start, turn.end), d.place("model", answering, start))
 
 
