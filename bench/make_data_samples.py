@@ -18,7 +18,7 @@ import scenes
 from dialogue_script import Dialogue
 from generate_dialogues import generator, make_dialogue, write_dialogue
 from rooms import Condition
-from voices import VOICES, Studio
+from voices import VOICES, Studio, available_engines
 
 SLT, SLT_SLOW, RMS, RMS_SLOW, AWB, AWB_SLOW, KAL, KAL_SLOW = VOICES["flite"]
 CLEAN = Condition("clean")
@@ -102,6 +102,8 @@ def make_samples(out: Path) -> Iterator[dict[str, Any]]:
 
 def main(out: Path) -> None:
     """Write the samples and print what is planted where."""
+    if "flite" not in available_engines():
+        raise SystemExit("the samples are spoken by Flite, which is not installed; run: apt-get install flite")
     for truth in make_samples(out):
         for event in truth["events"]:
             print(f"| {truth['id']} | {event['t']:.2f} | {event['type']} {event['subtype']} |")

@@ -3,9 +3,9 @@
     duplex-miner sql "select dialogue_id, issue_type as type, t_s as t from issues" --format jsonl > found.jsonl
     python bench/score_timing.py TRUTH_DIR found.jsonl
 
-TRUTH_DIR holds the ``ID.json`` files of ``generate_dialogues.py``. Times: B is the onset of the
-model's intrusion, C the end of the unanswered user turn, A the onset of the faulty answer. A found issue is right when
-it lies within ``--tolerance`` of a planted one of its type in the same dialogue, each used once, nearest pairs first.
+TRUTH_DIR holds the ``ID.json`` files of ``generate_dialogues.py``. ``t`` is, for B, the onset of the model's intrusion,
+for C the end of the unanswered user turn, for A the onset of the faulty answer. A found issue is right when it lies
+within ``--tolerance`` of a planted one of its type in the same dialogue, each used once, nearest pairs first.
 
 Faults and traps named in ``--leave-out`` count on neither side (``cut_off`` can be told from words only, and so can
 ``goodbye``). Prints precision, recall, F1 and the error of t by type and condition, then every miss and false alarm.
