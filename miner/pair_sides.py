@@ -79,10 +79,12 @@ def find_reply(issues: pl.DataFrame, timeline: Timeline) -> pl.DataFrame:
     """The logged reply: the whole IPUs of the model's turn that end before the user's next act.
 
     Adds ``log_start, log_end`` (ms), null where the log has no reply to use, and ``status_reason``, which says why.
-    A reply to a request that the user never finished (``cut_off``) is none.
+    A reply to a request that the user never finished (``cut_off``) is none. Also adds ``fault_end``: how far the
+    model's turn is heard on the rejected side.
     """
     turn = _column(issues, "model_turn", missing=len(timeline.turns))
     log_end = _times(timeline.turn_ipus.last_end(turn, _column(issues, "user_bound")))
+    fault_end = _times(timeline.turn_ipus.heard_until(turn, _column(issues, "rejected_bound")))
     reason = (
         pl.when(pl.col("subtype") == "cut_off")
         .then(pl.lit(NoPair.UNFINISHED_REQUEST.value))
@@ -91,7 +93,7 @@ def find_reply(issues: pl.DataFrame, timeline: Timeline) -> pl.DataFrame:
     )
     is_ready = pl.col("status_reason").is_null()
     return (
-        issues.with_columns(log_end=log_end)
+        issues.with_columns(log_end=log_end, fault_end=fault_end)
         .with_columns(status_reason=reason)
         .with_columns(log_start=pl.when(is_ready).then("model_start"), log_end=pl.when(is_ready).then("log_end"))
     )

@@ -84,19 +84,16 @@ class Track:
 
     def next_start(self, owner: IntMs, t: IntMs) -> IntMs:
         """Start of the owner's first span that starts after ``t``; ``NEVER`` when there is none."""
-        at = np.searchsorted(self._starts, _on_axis(owner, t), "right")
-        if not len(self.owner):
-            return np.full(len(owner), NEVER, dtype=np.int64)
-        held = np.minimum(at, len(self.owner) - 1)
-        return np.where((at < len(self.owner)) & (self.owner[held] == owner), self.start[held], NEVER)
+        return self._look_up(self.start, np.searchsorted(self._starts, _on_axis(owner, t), "right"), owner, NEVER)
 
     def last_end(self, owner: IntMs, t: IntMs) -> IntMs:
         """End of the owner's last span that ends by ``t``; ``NOWHERE`` when there is none. Spans must not overlap."""
-        at = np.searchsorted(self._ends, _on_axis(owner, t), "right") - 1
-        if not len(self.owner):
-            return np.full(len(owner), NOWHERE, dtype=np.int64)
-        held = np.maximum(at, 0)
-        return np.where((at >= 0) & (self.owner[held] == owner), self.end[held], NOWHERE)
+        return self._look_up(self.end, np.searchsorted(self._ends, _on_axis(owner, t), "right") - 1, owner, NOWHERE)
+
+    def heard_until(self, owner: IntMs, t: IntMs) -> IntMs:
+        """How far the owner's spans reach up to ``t``: the end of its last one, or ``t``; ``NOWHERE`` without one."""
+        last = np.searchsorted(self._starts, _on_axis(owner, t), "left") - 1
+        return np.minimum(self._look_up(self.end, last, owner, NOWHERE), t)
 
     def cut(self, picks: Picks, lo: IntMs, hi: IntMs, shift: IntMs | None = None) -> dict[str, pl.Series]:
         """Start and end (seconds) of picked spans, cut to their row's ``[lo, hi]``, then moved by its ``shift``."""
@@ -106,6 +103,13 @@ class Track:
             "start_s": pl.Series(array_to_s(np.clip(self.start[picks.index], low, high) + move)),
             "end_s": pl.Series(array_to_s(np.clip(self.end[picks.index], low, high) + move)),
         }
+
+    def _look_up(self, times: IntMs, at: IntMs, owner: IntMs, missing: int) -> IntMs:
+        """The times of spans ``at``, and ``missing`` where that place is past the owner's spans."""
+        if not len(self.owner):
+            return np.full(len(owner), missing, dtype=np.int64)
+        held = np.clip(at, 0, len(self.owner) - 1)
+        return np.where((at == held) & (self.owner[held] == owner), times[held], missing)
 
     @cached_property
     def _starts(self) -> IntMs:

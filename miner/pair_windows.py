@@ -61,8 +61,8 @@ def bound_recorded(issues: pl.DataFrame) -> pl.DataFrame:
 def cut_windows(issues: pl.DataFrame, config: PairsConfig) -> pl.DataFrame:
     """Where each side ends.
 
-    Takes one row per issue with ``issue_type, t0, gap, user_end, model_end`` (B: end of the intruding utterance),
-    ``user_bound, rejected_bound`` and the reply's place in the log, ``log_start, log_end`` (null: no reply). Adds
+    Takes one row per issue with ``issue_type, t0, gap, user_end, fault_end`` (B: how far the intruding utterance is
+    heard), ``user_bound, rejected_bound`` and the reply's place in the log, ``log_start, log_end`` (null: no reply). Adds
 
     - ``reply_start, reply_end``: the reply on the pair's clock (null without one);
     - ``chosen_end, rejected_end``: ends of the windows; ``chosen_end`` is null without a reply;
@@ -76,7 +76,7 @@ def cut_windows(issues: pl.DataFrame, config: PairsConfig) -> pl.DataFrame:
         reply_start=pl.when(pl.col("log_start").is_not_null()).then("reply_start"),
         reply_end=pl.col("reply_start") + pl.col("log_end") - pl.col("log_start"),
         rejected_end=pl.when(is_b)
-        .then(pl.min_horizontal("model_end", "rejected_bound") + after_reply)
+        .then(pl.col("fault_end") + after_reply)
         .otherwise(pl.min_horizontal("rejected_bound", pl.col("t0") + silence)),
     )
     longer = pl.max_horizontal("chosen_end", "rejected_end")

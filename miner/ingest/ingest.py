@@ -46,7 +46,7 @@ class IngestConfig(StageConfig):
     nearly_silent_db: float = -65.0
     """Warn when the RMS of a whole channel is below this, dBFS."""
     swapped_follow: float = 0.35
-    """Warn of swapped roles when the model's channel follows the user's with this correlation of 10 ms levels or more."""
+    """Warn of swapped roles when the model's channel follows the user's with this correlation of 10 ms levels."""
     swapped_follow_back: float = 0.15
     """... and the user's follows the model's by less than this: crosstalk both ways says nothing of roles."""
 

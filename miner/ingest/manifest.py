@@ -47,27 +47,14 @@ class ManifestLine(BaseModel):
             raise ValueError("give `path`, or both `model_path` and `user_path`")
         if self.path is not None and (self.model_channel is None or self.user_channel is None):
             raise ValueError("give `model_channel` and `user_channel`: 0, 1, ... or left, right")
-        if self.files[0] == self.files[1] and self.channels[0] == self.channels[1]:
+        if self.model_path == self.user_path and channel_index(self.model_channel) == channel_index(self.user_channel):
             raise ValueError("`model_channel` and `user_channel` are the same channel")
         return self
 
-    @property
-    def files(self) -> tuple[str, str]:
-        """The model's file and the user's, as written."""
-        return self.model_path or self.path or "", self.user_path or self.path or ""
 
-    @property
-    def channels(self) -> tuple[int, int]:
-        """The model's channel and the user's. A file of one's own is read from its first channel."""
-        model, user = self.model_channel or 0, self.user_channel or 0
-        return CHANNEL_NAMES[model] if isinstance(model, str) else model, (
-            CHANNEL_NAMES[user] if isinstance(user, str) else user
-        )
-
-    @property
-    def named_by_index(self) -> bool:
-        """Whether the line speaks of indices, which are meant as they stand in a file with more than two channels."""
-        return not isinstance(self.model_channel, str) and not isinstance(self.user_channel, str)
+def channel_index(channel: int | str | None) -> int:
+    """Index of a channel as a manifest names it; a file of one's own is read from its first channel."""
+    return CHANNEL_NAMES[channel] if isinstance(channel, str) else channel or 0
 
 
 class ManifestSource:
@@ -93,41 +80,49 @@ class ManifestSource:
             except ValidationError as error:
                 yield bad_line(self.kind, number, raw, first_error(error))
             else:
-                yield self._ref(line)
+                yield self._ref(line, raw)
 
-    def _ref(self, line: ManifestLine) -> LogRef:
-        problem: BadPathError | None = None
-        entries: list[Entry] = []
-        for path in dict.fromkeys((*line.files, *([line.words] if line.words else ()))):
-            try:
-                entries.append(self._locator.find(path))
-            except BadPathError as error:
-                # A words file that is not there costs the words, later; one that must not be read costs the log.
-                if path in line.files or error.reason is Reason.PATH_ESCAPES:
-                    problem = problem or error
-                entries.append(Entry(path, 0, error.reason))
-        where = dict(zip(dict.fromkeys((*line.files, line.words)), entries, strict=False))
-        model, user = (where[path].path for path in line.files)
-        known = line.model_dump(include=KNOWN)
-        metadata = json.dumps(line.model_extra, sort_keys=True, ensure_ascii=False) if line.model_extra else None
-        fingerprint = stable_hash(*(field for entry in entries for field in entry), *line.channels, known, metadata)
+    def _ref(self, line: ManifestLine, raw: bytes) -> LogRef:
+        model_path = line.model_path or line.path or ""
+        user_path = line.user_path or model_path
+        problems: list[BadPathError] = []
+        model = self._find(model_path, problems)
+        user = model if user_path == model_path else self._find(user_path, problems)
+        words = self._find_words(line.words, problems) if line.words else None
         ref = LogRef(
             line.id,
             self.kind,
-            fingerprint,
-            model,
-            line.channels[0],
-            user,
-            line.channels[1],
-            line.named_by_index,
-            words_path=where[line.words].path if line.words else None,
-            metadata=metadata,
-            **known,
+            stable_hash(raw, model, user, words),
+            model.path,
+            channel_index(line.model_channel),
+            user.path,
+            channel_index(line.user_channel),
+            not isinstance(line.model_channel, str) and not isinstance(line.user_channel, str),
+            words.path if words else None,
+            line.model_id,
+            line.model_checkpoint,
+            line.voice,
+            line.language,
+            line.persona,
+            line.user_id,
+            line.started_at,
+            json.dumps(line.model_extra, sort_keys=True, ensure_ascii=False) if line.model_extra else None,
         )
-        return as_problem(ref, problem.reason, problem.detail) if problem else ref
+        return as_problem(ref, problems[0].reason, problems[0].detail) if problems else ref
 
+    def _find(self, path: str, problems: list[BadPathError]) -> Entry:
+        try:
+            return self._locator.find(path)
+        except BadPathError as error:
+            problems.append(error)
+            return Entry(path, 0, "")
 
-KNOWN = {"model_id", "model_checkpoint", "voice", "language", "persona", "user_id", "started_at"}
+    def _find_words(self, path: str, problems: list[BadPathError]) -> Entry:
+        found: list[BadPathError] = []
+        entry = self._find(path, found)
+        # Words that are not there cost the words, later; words that must not be read cost the log.
+        problems.extend(error for error in found if error.reason is Reason.PATH_ESCAPES)
+        return entry
 
 
 def numbered_lines(path: str) -> Iterator[tuple[int, bytes]]:

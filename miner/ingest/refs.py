@@ -96,7 +96,8 @@ class SourceError(ValueError):
 
 def refs_frame(refs: Iterable[LogRef]) -> pl.DataFrame:
     """Refs as a frame with the columns of ``REFS``."""
-    return pl.DataFrame(list(refs), schema=REFS.schema, orient="row")
+    columns = list(zip(*refs, strict=True)) or [()] * len(REFS.columns)
+    return pl.DataFrame(dict(zip(REFS.schema, columns, strict=True)), schema=REFS.schema)
 
 
 def once(refs: Iterable[LogRef]) -> Iterator[LogRef]:

@@ -132,8 +132,8 @@ class Locator:
     def __init__(self, root: str) -> None:
         self.root = root
         self._remote = is_remote(root)
-        self._real_root = "" if self._remote else os.path.realpath(root)
-        self._real_folder = lru_cache(maxsize=1024)(os.path.realpath)
+        self._real_root = "" if self._remote else f"{os.path.realpath(root).rstrip('/')}/"
+        self._is_inside = lru_cache(maxsize=1024)(self._folder_is_inside)
         self._listing = lru_cache(maxsize=16)(self._remote_listing)
 
     def find(self, path: str) -> Entry:
@@ -147,18 +147,20 @@ class Locator:
         full = f"{self.root}/{path}"
         try:
             status = os.lstat(full)
-            folder = self._real_folder(posixpath.dirname(full))
-            target = f"{folder}/"
+            inside = self._is_inside(path.rpartition("/")[0])
             if stat.S_ISLNK(status.st_mode):
-                target = os.path.realpath(full)
+                inside = os.path.realpath(full).startswith(self._real_root)
                 status = Path(full).stat()
         except (OSError, ValueError) as error:
             raise BadPathError(Reason.AUDIO_MISSING, f"{path!r}: {getattr(error, 'strerror', error)}") from error
-        if not target.startswith(f"{self._real_root.rstrip('/')}/"):
+        if not inside:
             raise BadPathError(Reason.PATH_ESCAPES, f"{path!r} is a link that leads out of the manifest's folder")
         if not stat.S_ISREG(status.st_mode):
             raise BadPathError(Reason.AUDIO_MISSING, f"{path!r} is not a regular file")
         return Entry(path, status.st_size, str(status.st_mtime_ns))
+
+    def _folder_is_inside(self, folder: str) -> bool:
+        return f"{os.path.realpath(f'{self.root}/{folder}')}/".startswith(self._real_root)
 
     def _find_remote(self, path: str) -> Entry:
         parent, name = posixpath.split(path)

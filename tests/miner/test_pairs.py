@@ -1,172 +1,23 @@
-"""Pairs: hand-made timelines, one per kind of issue, and the invariants on random ones. Times here are in ms."""
+"""Pairs on hand-made timelines, one per kind of issue, with the values spelled out. Times here are in ms."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from miner.pairs import Pairs, PairsConfig
 from schemas.clock import window_start_frame
-from schemas.dialogues import DIALOGUES
 from schemas.ids import context_id, issue_id, pair_id
 from schemas.pairs import PAIRS
 from schemas.reasons import Reason
 from schemas.timing_events import TIMING_EVENTS
 from schemas.turns import TURNS
-from schemas.words import WORDS
 from store.stage import Batch
-
-Span = tuple[int, int]
-Row = dict[str, Any]
-FIXED_GAP = PairsConfig(response_gap_min_s=0.3, response_gap_max_s=0.3)
-
-
-@dataclass(eq=False)
-class Say:
-    """One turn. Words are (text, start, end)."""
-
-    channel: str
-    ipus: Sequence[Span]
-    words: Sequence[tuple[str, int, int]] = ()
-    kind: str = "utterance"
-
-    @property
-    def start(self) -> int:
-        return self.ipus[0][0]
-
-    @property
-    def end(self) -> int:
-        return self.ipus[-1][1]
-
-
-@dataclass(eq=False)
-class Fault:
-    """An issue of a log: type, subtype, the turn at fault and the one it touches."""
-
-    issue_type: str
-    subtype: str
-    turn: Say
-    other: Say | None = None
-
-    @property
-    def t0(self) -> int:
-        return self.turn.start if self.issue_type == "B" else self.turn.end
-
-
-@dataclass
-class Log:
-    turns: list[Say]
-    faults: list[Fault]
-    duration: int = 60_000
-    dialogue_id: str = "d"
-    extra_words: list[Row] = field(default_factory=list)
-
-    def ordered(self) -> list[Say]:
-        return sorted(self.turns, key=lambda say: (say.start, say.channel))
-
-    def index(self, say: Say | None) -> int | None:
-        return None if say is None else next(i for i, other in enumerate(self.ordered()) if other is say)
-
-
-def batch_of(*logs: Log, shift: int = 0, with_words: bool = True) -> Batch:
-    def s(ms: int) -> float:
-        return (ms + shift) / 1000
-
-    dialogues = [
-        {
-            "dialogue_id": log.dialogue_id,
-            "duration_s": s(log.duration),
-            "model_id": "m1",
-            "voice": "v1",
-            "language": "en",
-        }
-        for log in logs
-    ]
-    turns = [
-        {
-            "dialogue_id": log.dialogue_id,
-            "turn_index": i,
-            "channel": say.channel,
-            "kind": say.kind,
-            "start_s": s(say.start),
-            "end_s": s(say.end),
-            "ipus": [{"start_s": s(a), "end_s": s(b)} for a, b in say.ipus],
-        }
-        for log in logs
-        for i, say in enumerate(log.ordered())
-    ]
-    events = [
-        {
-            "event_id": issue_id(log.dialogue_id, fault.issue_type, s(fault.t0)),
-            "dialogue_id": log.dialogue_id,
-            "event": fault.issue_type,
-            "issue_type": fault.issue_type,
-            "subtype": fault.subtype,
-            "t_s": s(fault.t0),
-            "end_s": s(fault.t0 + 100),
-            "turn_index": log.index(fault.turn),
-            "other_turn_index": log.index(fault.other),
-            "rank": rank,
-            "evidence": "{}",
-        }
-        for log in logs
-        for rank, fault in enumerate(log.faults)
-    ]
-    words = [
-        {
-            "dialogue_id": log.dialogue_id,
-            "channel": say.channel,
-            "word_index": 1000 * log.ordered().index(say) + k,
-            "text": text,
-            "start_s": s(a),
-            "end_s": s(b),
-            "timing_source": "given",
-            "asr": "given",
-        }
-        for log in logs
-        for say in log.turns
-        for k, (text, a, b) in enumerate(say.words)
-    ] + [{"dialogue_id": log.dialogue_id, **row} for log in logs for row in log.extra_words]
-    tables = {
-        "dialogues": pl.DataFrame(dialogues, schema={c: t for c, t in DIALOGUES.schema.items() if c in dialogues[0]}),
-        "turns": TURNS.conform(pl.DataFrame(turns, schema=TURNS.schema)),
-        "timing_events": TIMING_EVENTS.conform(pl.DataFrame(events, schema=TIMING_EVENTS.schema)),
-        "words": WORDS.conform(pl.DataFrame(words if with_words else [], schema=WORDS.schema)),
-    }
-    return Batch([log.dialogue_id for log in logs], tables)
-
-
-def pairs_of(*logs: Log, config: PairsConfig = FIXED_GAP, shift: int = 0, with_words: bool = True) -> list[Row]:
-    output = Pairs(config).process(batch_of(*logs, shift=shift, with_words=with_words))
-    assert output.quarantined == ()
-    return PAIRS.conform(output.rows).to_dicts()
-
-
-def ms(seconds: float) -> int:
-    return round(seconds * 1000)
-
-
-def spans(row: Row, column: str) -> list[Span]:
-    return [(ms(span["start_s"]), ms(span["end_s"])) for span in row[column]]
-
-
-def said(row: Row, column: str) -> list[tuple[str, int, int]]:
-    return [(word["text"], ms(word["start_s"]), ms(word["end_s"])) for word in row[column]]
-
-
-def times(row: Row, *columns: str) -> dict[str, int | None]:
-    return {column: None if row[column] is None else ms(row[column]) for column in columns}
-
-
-# One timeline per kind of issue
+from tests.miner.pair_logs import FIXED_GAP, Fault, Log, Row, Say, Span, batch_of, ms, pairs_of, said, spans, times
 
 
 def cut_in() -> Log:
@@ -325,6 +176,14 @@ def test_reply_without_one_whole_ipu_before_the_users_next_act_needs_a_rewrite()
     assert (ms(row["rejected_end_s"]), ms(row["rejected_tail_s"])) == (15_400, 400)
 
 
+def test_rejected_side_cut_in_a_pause_of_the_model_ends_with_what_was_heard() -> None:
+    user, model = Say("user", [(10_000, 13_000)]), Say("model", [(12_000, 14_000), (14_900, 18_000)])
+    log = Log([user, model, Say("user", [(14_700, 16_000)])], [Fault("B", "cut_in", model, user)])
+    (row,) = pairs_of(log, config=FIXED_GAP.model_copy(update={"window_b": "natural"}))
+    assert spans(row, "rejected_speech") == [(12_000, 14_000)]
+    assert (ms(row["rejected_end_s"]), ms(row["rejected_tail_s"])) == (14_400, 0)
+
+
 def test_user_backchannels_after_t0_are_reactions_and_left_out() -> None:
     log = cut_in()
     log.turns.append(Say("user", [(16_400, 16_700)], kind="backchannel"))
@@ -412,197 +271,31 @@ def test_gap_range_must_not_run_backwards() -> None:
         PairsConfig(response_gap_min_s=0.5, response_gap_max_s=0.2)
 
 
-# Random timelines
+def test_the_example_in_the_docs_is_what_the_stage_makes() -> None:
+    cut, intruder = Say("user", [(42_514, 46_115)]), Say("model", [(45_209, 48_374)], [("At", 45_209, 45_366)])
+    asked, answer = Say("user", [(17_707, 20_609)]), Say("model", [(28_444, 30_142)])
+    last = Say("user", [(57_454, 60_379)])
+    faults = [Fault("B", "cut_in", intruder, cut), Fault("C", "late", asked, answer), Fault("C", "no_response", last)]
+    log = Log([cut, intruder, Say("user", [(49_180, 52_516)]), asked, answer, last], faults, 67_588, "d03dbebdf9e")
+    rows = {row["subtype"]: row for row in pairs_of(log, config=PairsConfig())}
+    order = [rows[subtype] for subtype in ("cut_in", "late", "no_response")]
 
+    def shown(row: Row, column: str) -> str:
+        value = row[column]
+        if isinstance(value, list):
+            return ", ".join(f"{span['start_s']:.3f}-{span['end_s']:.3f}" for span in value) or "-"
+        if isinstance(value, float):
+            return "0" if value == 0 else f"{value:.3f}"
+        return "-" if value is None else str(value)
 
-@st.composite
-def channel_turns(draw: st.DrawFn, channel: str) -> list[Say]:
-    """Utterances of 1-4 IPUs with pauses of 0.2-1.0 s, 1 ms to 5 s apart beyond that, and some backchannels."""
-    at, turns = draw(st.integers(0, 4_000)), []
-    for _ in range(draw(st.integers(1, 5))):
-        kind = draw(st.sampled_from(["utterance", "utterance", "utterance", "backchannel"]))
-        ipus, words = [], []
-        for _ in range(1 if kind == "backchannel" else draw(st.integers(1, 4))):
-            length = draw(st.integers(80, 1_000 if kind == "backchannel" else 4_000))
-            ipus.append((at, at + length))
-            early, over = draw(st.integers(-60, 60)), draw(st.integers(-60, 60))
-            edges = [
-                at + early,
-                *sorted(draw(st.lists(st.integers(at + 61, at + length), max_size=4))),
-                at + length + over,
-            ]
-            words += [(f"w{a}", max(0, a), max(0, a, b)) for a, b in itertools.pairwise(edges)]
-            at += length + draw(st.integers(200, 1_000))
-        turns.append(Say(channel, ipus, words, kind))
-        at = ipus[-1][1] + draw(st.integers(1_001, 6_000))
-    return turns
-
-
-@st.composite
-def logs(draw: st.DrawFn, dialogue_id: str = "d") -> Log:
-    """Two channels and every issue they could hold, by the definitions of B and C without their thresholds."""
-    model, user = draw(channel_turns("model")), draw(channel_turns("user"))
-    log = Log(user + model, [], dialogue_id=dialogue_id)
-    log.duration = max(say.end for say in log.turns) + draw(st.integers(0, 5_000))
-    user_utterances = [say for say in user if say.kind == "utterance"]
-    model_utterances = [say for say in model if say.kind == "utterance"]
-    for intruder in model_utterances:
-        for say in user_utterances:
-            if say.start < intruder.start < say.end:
-                in_pause = not any(a <= intruder.start < b for a, b in say.ipus)
-                near_end = say.end - intruder.start <= 500
-                subtype = "cut_off" if near_end else "pause_takeover" if in_pause else "cut_in"
-                log.faults.append(Fault("B", subtype, intruder, say))
-    for say in user_utterances:
-        if any(other.start <= say.end <= other.end for other in model_utterances):
-            continue
-        after = [other for other in user_utterances + model_utterances if other.start > say.end]
-        following = min(after, key=lambda other: other.start, default=None)
-        is_late = following is not None and following.channel == "model"
-        log.faults.append(Fault("C", "late" if is_late else "no_response", say, following))
-    return log
-
-
-def sides(row: Row) -> Iterator[tuple[str, int | None]]:
-    for side in ("chosen", "rejected"):
-        yield side, None if row[f"{side}_end_s"] is None else ms(row[f"{side}_end_s"])
-
-
-def by_t0(log: Log, rows: Sequence[Row]) -> Iterator[tuple[Fault, Row]]:
-    found = {row["issue_id"]: row for row in rows if row["dialogue_id"] == log.dialogue_id}
-    assert len(found) == len(log.faults)
-    for fault in log.faults:
-        yield fault, found[issue_id(log.dialogue_id, fault.issue_type, fault.t0 / 1000)]
-
-
-def next_start(log: Log, channel: str, t: int) -> float:
-    return min(
-        (s.start for s in log.turns if (s.channel, s.kind) == (channel, "utterance") and s.start > t), default=1e9
-    )
-
-
-def cut(ipus: Sequence[Span], lo: int, hi: int) -> list[Span]:
-    return [(max(a, lo), min(b, hi)) for a, b in sorted(ipus) if b > lo and a < hi]
-
-
-PROPERTY = settings(max_examples=60, deadline=None)
-
-
-@PROPERTY
-@given(logs())
-def test_every_issue_makes_one_row_that_says_its_state(log: Log) -> None:
-    for fault, row in by_t0(log, pairs_of(log, config=PairsConfig())):
-        assert (row["pair_type"], row["subtype"], ms(row["t0_s"])) == (fault.issue_type, fault.subtype, fault.t0)
-        ready = row["status"] == "ready"
-        assert (
-            ready == bool(row["chosen_speech"]) == (row["status_reason"] is None) == (row["chosen_end_s"] is not None)
-        )
-        if fault.subtype in ("cut_off", "no_response"):
-            assert not ready
-        assert fault.issue_type == "C" or row["rejected_speech"]
-
-
-@PROPERTY
-@given(logs())
-def test_chosen_reply_comes_a_gap_after_the_user(log: Log) -> None:
-    for fault, row in by_t0(log, pairs_of(log, config=PairsConfig())):
-        user = fault.other if fault.issue_type == "B" else fault.turn
-        assert user is not None
-        gap, user_end = ms(row["response_gap_s"]), ms(row["user_end_s"])
-        assert 200 <= gap <= 500
-        assert user_end == user.end
-        assert spans(row, "user_speech") == cut(user.ipus, fault.t0, user_end)
-        for start, _ in spans(row, "chosen_speech")[:1]:
-            assert start == user_end + gap
-        assert all(start >= user_end + gap for _, start, _ in said(row, "chosen_words"))
-
-
-@PROPERTY
-@given(logs())
-def test_nothing_lies_outside_its_window_or_before_t0(log: Log) -> None:
-    for fault, row in by_t0(log, pairs_of(log, config=PairsConfig())):
-        for side, end in sides(row):
-            inside = spans(row, f"{side}_speech") + [(a, b) for _, a, b in said(row, f"{side}_words")]
-            assert all(fault.t0 <= a <= b and end is not None and b <= end for a, b in inside)
-            starts = [a for _, a, _ in said(row, f"{side}_words")]
-            assert starts == sorted(starts)
-            if end is not None:
-                assert 0 <= ms(row[f"{side}_tail_s"]) <= end - fault.t0
-
-
-@PROPERTY
-@given(logs())
-def test_logged_material_ends_before_the_users_next_act(log: Log) -> None:
-    for fault, row in by_t0(log, pairs_of(log, config=PairsConfig())):
-        act = next_start(log, "user", fault.t0)
-        recorded = ms(row["rejected_end_s"]) - ms(row["rejected_tail_s"])
-        assert recorded <= min(act, log.duration, next_start(log, "model", fault.t0))
-        model_ipus = [ipu for say in log.turns if say.channel == "model" for ipu in say.ipus]
-        assert spans(row, "rejected_speech") == cut(model_ipus, fault.t0, recorded)
-        assert all(end <= recorded for _, _, end in said(row, "rejected_words"))
-        if row["status"] == "ready":
-            reply = fault.turn if fault.issue_type == "B" else fault.other
-            assert reply is not None
-            log_start, log_end = ms(row["chosen_log_start_s"]), ms(row["chosen_log_end_s"])
-            assert log_end <= act
-            moved = ms(row["user_end_s"]) + ms(row["response_gap_s"]) - log_start
-            whole = [(a + moved, b + moved) for a, b in reply.ipus if b <= min(act, log.duration)]
-            assert spans(row, "chosen_speech") == whole
-            logged = {(text, a + moved) for text, a, _ in reply.words if a >= log_start}
-            assert {(text, a) for text, a, _ in said(row, "chosen_words") if a > log_start + moved} <= logged
-
-
-@PROPERTY
-@given(logs(), st.sampled_from(["equal", "natural"]))
-def test_windows_end_as_configured(log: Log, window: str) -> None:
-    config = PairsConfig.model_validate({"window_b": window, "window_c": window})
-    for fault, row in by_t0(log, pairs_of(log, config=config)):
-        if row["status"] != "ready":
-            continue
-        reply_end = spans(row, "chosen_speech")[-1][1]
-        if window == "equal":
-            assert row["chosen_end_s"] == row["rejected_end_s"]
-            assert ms(row["chosen_end_s"]) >= reply_end + 400
-        else:
-            assert ms(row["chosen_end_s"]) == reply_end + 400
-            if fault.issue_type == "B":
-                assert ms(row["rejected_end_s"]) == spans(row, "rejected_speech")[-1][1] + 400
-
-
-@settings(max_examples=40, deadline=None)
-@given(logs("a"), logs("b"), logs("c"), st.randoms(use_true_random=False))
-def test_rows_do_not_depend_on_batching_or_row_order(first: Log, second: Log, third: Log, random: Any) -> None:
-    stage = Pairs()
-    batch = batch_of(first, second, third)
-    together = PAIRS.conform(stage.process(batch).rows)
-    shuffled = {
-        name: table.sample(fraction=1, shuffle=True, seed=random.getrandbits(32))
-        for name, table in batch.tables.items()
-    }
-    assert PAIRS.conform(stage.process(Batch(batch.dialogue_ids, shuffled)).rows).equals(together)
-    alone = [PAIRS.conform(stage.process(batch_of(log)).rows) for log in (first, second, third)]
-    assert pl.concat(alone).equals(together)
-
-
-@PROPERTY
-@given(logs(), st.integers(1, 500))
-def test_a_shift_by_whole_frames_keeps_relative_times(log: Log, frames: int) -> None:
-    shift = 80 * frames
-
-    def relative(row: Row, moved: int) -> Row:
-        at = ("t0_s", "user_end_s", "chosen_end_s", "chosen_log_start_s", "chosen_log_end_s", "rejected_end_s")
-        lasting = ("response_gap_s", "chosen_tail_s", "rejected_tail_s")
-        texts = {
-            f"{side}_words": [(w, a - moved, b - moved) for w, a, b in said(row, f"{side}_words")]
-            for side, _ in sides(row)
-        }
-        speech = {
-            name: [(a - moved, b - moved) for a, b in spans(row, name)]
-            for name in ("user_speech", "chosen_speech", "rejected_speech")
-        }
-        moments = {name: None if t is None else t - moved for name, t in times(row, *at).items()}
-        return {**texts, **speech, **moments, **times(row, *lasting), "status": row["status"]}
-
-    here, there = pairs_of(log), pairs_of(log, shift=shift)
-    by_time = [sorted(rows, key=lambda row: (row["t0_s"], row["pair_type"])) for rows in (here, there)]
-    assert [relative(row, 0) for row in by_time[0]] == [relative(row, shift) for row in by_time[1]]
+    lines = (Path(__file__).parents[2] / "docs" / "pairs.md").read_text().splitlines()
+    table = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in lines
+        if line.startswith("| `") and line.count("|") == 5
+    ]
+    compared = [cells for cells in table if "_words" not in cells[0]]
+    assert len(compared) == 14
+    for label, *cells in compared:
+        columns = [name.strip("` ") for name in label.split(",")]
+        assert cells == [", ".join(shown(row, column) for column in columns) for row in order], label
