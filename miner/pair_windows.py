@@ -62,7 +62,8 @@ def cut_windows(issues: pl.DataFrame, config: PairsConfig) -> pl.DataFrame:
     """Where each side ends.
 
     Takes one row per issue with ``issue_type, t0, gap, user_end, fault_end`` (B: how far the intruding utterance is
-    heard), ``user_bound, rejected_bound`` and the reply's place in the log, ``log_start, log_end`` (null: no reply). Adds
+    heard), ``user_bound, rejected_bound`` and the reply's place in the log, ``log_start, log_end`` (null: no reply).
+    Adds
 
     - ``reply_start, reply_end``: the reply on the pair's clock (null without one);
     - ``chosen_end, rejected_end``: ends of the windows; ``chosen_end`` is null without a reply;
