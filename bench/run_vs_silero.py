@@ -23,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from audio.decode import load_channels  # noqa: E402
+from audio.decode import load_channels
 
 ROOT = Path(__file__).parents[1]
 RATE_HZ = 16000

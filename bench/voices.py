@@ -172,7 +172,7 @@ def _espeak(voice: Voice, text: str) -> tuple[Samples, int]:
     The library keeps its wave phase and its noise between utterances, so it is loaded afresh for each (5 ms) and
     seeded: the same text sounds the same, whatever was spoken before.
     """
-    import espeakng_loader  # type: ignore[import-untyped]  # noqa: PLC0415 - only those who use espeak need it
+    import espeakng_loader  # type: ignore[import-untyped]
 
     parts: list[Samples] = []
 

@@ -13,8 +13,7 @@ from miner.ingest.detect import KINDS, open_source
 from miner.mine import CHAIN, mine
 from miner.settings import Settings
 from miner.show import DialogueView
-from schemas.pairs import PAIRS
-from schemas.timing_events import TIMING_EVENTS
+from miner.summary import count_found, print_found
 from store.console import (
     DEFAULT_STORE,
     EXIT_QUARANTINED,
@@ -29,17 +28,20 @@ from store.console import (
     report_dict,
 )
 from store.layout import Store, StoreError
+from store.ledger import QUARANTINED
 from store.parts import read_rows
 from store.resolve import Resolver
 from store.runner import StageReport
-from store.runs import Run, active_run, load_run, open_run
+from store.runs import active_run, load_run, open_run
 from store.settings import load_settings
 
 LogsArgument = Annotated[str, typer.Argument(help="Folder of logs or manifest (.jsonl); fsspec URLs work too.")]
 ModelChannelOption = Annotated[
     str | None, typer.Option("--model-channel", help="left or right: the model's channel in stereo files.")
 ]
-KindOption = Annotated[str | None, typer.Option("--kind", help=f"Layout of the logs, else found out: {', '.join(KINDS)}.")]
+KindOption = Annotated[
+    str | None, typer.Option("--kind", help=f"Layout of the logs, else found out: {', '.join(KINDS)}.")
+]
 SourceOption = Annotated[
     str | None, typer.Option("--source", help="Name of this source in the store; without it the folder's name.")
 ]
@@ -71,8 +73,15 @@ def ingest(
     logs_source = open_source(logs, kind=kind, model_channel=model_channel, source_id=source)
     opened = Store.create(store, n_buckets=loaded.execution.buckets)
     with StageProgress(quiet=as_json) as progress:
-        mine(opened, loaded, ["ingest"], run_name=run, source=logs_source, progress=progress,
-             retry_quarantined=retry_quarantined)
+        mine(
+            opened,
+            loaded,
+            ["ingest"],
+            run_name=run,
+            source=logs_source,
+            progress=progress,
+            retry_quarantined=retry_quarantined,
+        )
     _finish(progress.reports, as_json)
 
 
@@ -106,13 +115,19 @@ def run_all(
     else:
         opened = Store.open(store)
     with StageProgress(quiet=as_json) as progress:
-        mine(opened, loaded, [stage.name for stage in CHAIN], run_name=run, source=logs_source, progress=progress,
-             retry_quarantined=retry_quarantined)
-    chosen = open_run(opened, run)
-    if as_json:
-        _finish(progress.reports, as_json, _found(opened, chosen, installation))
-    _print_found(opened, chosen, installation)
-    _finish(progress.reports, as_json)
+        mine(
+            opened,
+            loaded,
+            [stage.name for stage in CHAIN],
+            run_name=run,
+            source=logs_source,
+            progress=progress,
+            retry_quarantined=retry_quarantined,
+        )
+    found = count_found(opened, open_run(opened, run), installation.flow)
+    if not as_json:
+        print_found(found, opened)
+    _finish(progress.reports, as_json, found)
 
 
 def add_stage_commands(app: typer.Typer) -> None:
@@ -134,8 +149,15 @@ def _stage_command(name: str):  # type: ignore[no-untyped-def]
     ) -> None:
         loaded = _settings(config, settings, workers, engine)
         with StageProgress(quiet=as_json) as progress:
-            mine(Store.open(store), loaded, [name], run_name=run, source=None, progress=progress,
-                 retry_quarantined=retry_quarantined)
+            mine(
+                Store.open(store),
+                loaded,
+                [name],
+                run_name=run,
+                source=None,
+                progress=progress,
+                retry_quarantined=retry_quarantined,
+            )
         _finish(progress.reports, as_json)
 
     return command
@@ -155,15 +177,16 @@ def show(
     chosen = load_run(opened, run) if run else active_run(opened)
     resolver = Resolver(opened, installation.flow, chosen.tables)
     own = pl.col("dialogue_id") == dialogue
-    failed = {name: resolver.units(name).filter(own & (pl.col("status") == "quarantined")) for name in installation.tables}
+    units = {name: resolver.units(name).filter(own) for name in installation.tables}
+    failed = {name: found.filter(pl.col("status") == QUARANTINED) for name, found in units.items()}
     rows = {
         name: read_rows(opened, table, resolver.done(name).filter(own)) for name, table in installation.tables.items()
     }
-    for name, units in failed.items():
-        for unit in units.to_dicts():
+    for name, bad in failed.items():
+        for unit in bad.to_dicts():
             out().print(f"{dialogue}: quarantined, no {name}: {unit['reason']} ({unit['detail']})", markup=False)
     if rows["dialogues"].is_empty():
-        if any(units.height for units in failed.values()):
+        if any(bad.height for bad in failed.values()):
             return
         known = ", ".join(resolver.done("dialogues")["dialogue_id"].head(5))
         raise StoreError(f"run {chosen.name} has no dialogue {dialogue!r}; it has {known or 'none'}, ...")
@@ -180,30 +203,6 @@ def _settings(config: Path | None, settings: list[str] | None, workers: int | No
     if engine is not None:
         overrides.append(f"execution.engine={engine}")
     return load_settings(Settings, config, overrides)
-
-
-def _found(store: Store, run: Run, installation: Installation) -> dict[str, dict[str, int]]:
-    """Issues and pairs of a run by type, subtype and status."""
-    resolver = Resolver(store, installation.flow, run.tables)
-    events = read_rows(store, TIMING_EVENTS, resolver.done(TIMING_EVENTS.name))
-    issues = events.filter(pl.col("issue_type").is_not_null())
-    pairs = read_rows(store, PAIRS, resolver.done(PAIRS.name))
-    return {
-        "issues": dict(Counter(issues.select(pl.format("{} {}", "issue_type", "subtype")).to_series())),
-        "pairs": dict(Counter(pairs.select(pl.format("{} {}", "pair_type", "status")).to_series())),
-    }
-
-
-def _print_found(store: Store, run: Run, installation: Installation) -> None:
-    found = _found(store, run, installation)
-    console = out()
-    for what, counts in found.items():
-        listed = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) or "none"
-        console.print(f"{what + ':':<8} {listed}", markup=False)
-    option = "" if store.url == DEFAULT_STORE else f" --store {store.url}"
-    console.print(
-        f'look:    duplex-miner sql "SELECT * FROM issues"{option}   |   duplex-miner show DIALOGUE{option}', markup=False
-    )
 
 
 def _finish(reports: list[StageReport], as_json: bool, found: dict[str, dict[str, int]] | None = None) -> None:

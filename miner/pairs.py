@@ -49,7 +49,9 @@ class Pairs(Stage):
         good, quarantined = _set_aside_broken(located)
         windows = good.pipe(find_neighbours, timeline).pipe(bound_recorded).pipe(find_reply, timeline)
         filled = windows.pipe(cut_windows, self._config).pipe(fill_sides, timeline, self._config)
-        return StageOutput(_in_seconds(filled, self._config), quarantined)
+        pairs = _in_seconds(filled, self._config)
+        found_by = pl.lit(batch.variants.get(TIMING_EVENTS.name), dtype=pl.String())
+        return StageOutput(pairs.with_columns(detect_variant=found_by), quarantined)
 
 
 def _locate(issues: pl.DataFrame, owners: pl.DataFrame, turns: pl.DataFrame) -> pl.DataFrame:
@@ -170,7 +172,7 @@ def _in_seconds(filled: pl.DataFrame, config: PairsConfig) -> pl.DataFrame:
         .then(pl.lit("logged_delayed"))
         .when(is_ready)
         .then(pl.lit("logged_moved")),
-        window=pl.when(is_b).then(pl.lit(config.window_b)).otherwise(pl.lit(config.window_c)),
+        window_kind=pl.when(is_b).then(pl.lit(config.window_b)).otherwise(pl.lit(config.window_c)),
     )
 
 

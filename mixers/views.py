@@ -52,7 +52,8 @@ def open_views(store: Store, run: Run, flow: Flow, tables: Iterable[Table]) -> d
         _table_view(connection, store, table, units.filter(pl.col("status") == ledger.DONE))
     _load(connection, "units", pl.concat(states))
     connection.execute(
-        "CREATE VIEW quarantine AS SELECT dialogue_id, \"table\", reason, detail FROM units WHERE status = 'quarantined'"
+        "CREATE VIEW quarantine AS "
+        "SELECT dialogue_id, table_name, reason, detail FROM units WHERE status = 'quarantined'"
     )
     for name, (_, query) in DERIVED_VIEWS.items():
         connection.execute(f"CREATE VIEW {name} AS {query}")

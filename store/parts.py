@@ -42,13 +42,23 @@ def write_frame(store: Store, relative: str, frame: pl.DataFrame) -> None:
     store.write(relative, buffer.getvalue())
 
 
-def read_rows(store: Store, table: Table, units: pl.DataFrame) -> pl.DataFrame:
-    """Rows of the given units (columns ``dialogue_id, part, unit``), in table order, without the unit column."""
+def scan_rows(store: Store, table: Table, units: pl.DataFrame) -> pl.LazyFrame:
+    """Rows of the given units (columns ``part, unit``) in no order, to be narrowed before they are read."""
     stored = units.filter(pl.col("part").is_not_null())
-    frames = [read_part(store, str(part), group["unit"]) for (part,), group in stored.group_by("part")]
-    if not frames:
-        return table.empty()
-    return pl.concat(frames).select(table.schema.names()).sort("dialogue_id", *table.key)
+    parts = stored["part"].unique().sort().to_list()
+    if not parts:
+        return table.empty().lazy()
+    if store.is_local:
+        rows = pl.scan_parquet([store.path(part) for part in parts], glob=False, hive_partitioning=False)
+    else:
+        rows = pl.concat([pl.read_parquet(io.BytesIO(store.read(part))).lazy() for part in parts])
+    wanted = stored.lazy().select(pl.col("unit").alias(UNIT))
+    return rows.join(wanted, on=UNIT, how="semi").select(table.schema.names())
+
+
+def read_rows(store: Store, table: Table, units: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the given units (columns ``part, unit``) in table order, without the unit column."""
+    return scan_rows(store, table, units).collect().sort("dialogue_id", *table.key)
 
 
 def read_part(store: Store, part: str, units: pl.Series) -> pl.DataFrame:

@@ -167,6 +167,7 @@ class Runner:
 
     def _tasks(self, stage: Stage, resolver: Resolver, todo: pl.DataFrame) -> Iterator[Task]:
         reads = [table.name for table in (*stage.reads, *stage.optional_reads)]
+        variants = {name: self.run.tables[name] for name in reads if name in self.run.tables}
         stage_key = uuid.uuid4().hex
         for bucket, chunk in _chunks(todo, self.store.n_buckets, stage.batch_size):
             inputs = {
@@ -175,14 +176,14 @@ class Runner:
                 .select("dialogue_id", "part", "unit")
                 for name in reads
             }
-            yield Task(_task_id(), self.store.url, stage, stage_key, bucket, chunk, inputs)
+            yield Task(_task_id(), self.store.url, stage, stage_key, bucket, chunk, inputs, variants)
 
     def _source_tasks(self, stage: Stage, todo: pl.DataFrame) -> Iterator[Task]:
         stage_key = uuid.uuid4().hex
         for bucket, chunk in _chunks(todo, self.store.n_buckets, stage.batch_size):
             units = chunk.select("dialogue_id", "input_hash")
             refs = chunk.drop("input_hash", "bucket")
-            yield Task(_task_id(), self.store.url, stage, stage_key, bucket, units, {}, {"refs": refs})
+            yield Task(_task_id(), self.store.url, stage, stage_key, bucket, units, {}, {}, {"refs": refs})
 
     def _resolve(self, group: list[int] | None, *, keep: bool) -> Resolver:
         if not keep:

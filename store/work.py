@@ -25,7 +25,7 @@ class Task:
 
     ``stage_key`` names this very stage object, options included, so that a worker opens it once. ``units``: columns
     ``dialogue_id, input_hash``. ``inputs``: for each table the stage reads, columns ``dialogue_id,
-    part, unit``. ``given``: frames handed over as they are, for the source stage.
+    part, unit``. ``variants``: the run's tables. ``given``: frames handed over as they are, for the source stage.
     """
 
     task_id: str
@@ -35,6 +35,7 @@ class Task:
     bucket: int
     units: pl.DataFrame
     inputs: Mapping[str, pl.DataFrame]
+    variants: Mapping[str, str]
     given: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
     def restricted_to(self, dialogue_ids: list[str], task_id: str) -> Task:
@@ -69,7 +70,7 @@ def run_task(task: Task) -> TaskResult:
     stage = _opened(task)
     tables = {table.name: table for table in (*stage.reads, *stage.optional_reads)}
     frames = {name: parts.read_rows(store, tables[name], units) for name, units in task.inputs.items()}
-    batch = Batch(task.units["dialogue_id"].to_list(), {**frames, **task.given})
+    batch = Batch(task.units["dialogue_id"].to_list(), {**frames, **task.given}, task.variants)
     output = _process(stage, batch)
     _commit(store, task, output)
     reasons = [quarantined.reason.value for quarantined in output.quarantined]
@@ -120,7 +121,7 @@ def _checked(stage: Stage, batch: Batch, output: StageOutput) -> StageOutput:
 
 def _alone(batch: Batch, dialogue_id: str) -> Batch:
     own = pl.col("dialogue_id") == dialogue_id
-    return Batch([dialogue_id], {name: frame.filter(own) for name, frame in batch.tables.items()})
+    return Batch([dialogue_id], {name: frame.filter(own) for name, frame in batch.tables.items()}, batch.variants)
 
 
 def _where(error: Exception) -> str:

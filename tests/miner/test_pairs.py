@@ -35,7 +35,7 @@ def test_cut_in_is_the_same_reply_after_the_user_has_ended() -> None:
     assert row["reply_check"] == "unchecked"
     assert row["chosen_source"] == "logged_delayed"
     assert row["has_content"] is False
-    assert (row["pair_type"], row["timing"], row["subtype"], row["window"]) == ("B", "B", "cut_in", "equal")
+    assert (row["pair_type"], row["timing"], row["subtype"], row["window_kind"]) == ("B", "B", "cut_in", "equal")
     assert (row["model_id"], row["voice"], row["language"]) == ("m1", "v1", "en")
     assert spans(row, "user_speech") == [(12_000, 13_000), (13_400, 15_000)]
     assert spans(row, "chosen_speech") == [(15_300, 16_300), (16_600, 17_800)]
@@ -65,7 +65,7 @@ def test_cut_in_is_the_same_reply_after_the_user_has_ended() -> None:
 
 def test_natural_windows_end_with_their_own_reply() -> None:
     (row,) = pairs_of(cut_in(), config=FIXED_GAP.model_copy(update={"window_b": "natural"}))
-    assert row["window"] == "natural"
+    assert row["window_kind"] == "natural"
     assert (ms(row["rejected_end_s"]), ms(row["chosen_end_s"])) == (14_900, 18_200)
 
 
