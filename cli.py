@@ -15,7 +15,7 @@ from mixers import commands as mixer_commands
 from mixers.sandbox import QueryError
 from schemas.catalog import TABLES
 from store import commands as store_commands
-from store.console import EXIT_STOPPED, EXIT_USAGE, Installation
+from store.console import EXIT_USAGE, Installation
 from store.layout import StoreError
 
 app = typer.Typer(
@@ -57,15 +57,12 @@ app.command("doctor")(doctor)
 
 
 def main() -> None:
-    """Entry point: errors a person can mend are one message and exit code 2; Ctrl-C says how to go on."""
+    """Entry point: errors a person can mend are one message and exit code 2."""
     try:
         app()
     except (StoreError, QueryError, SourceError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_USAGE)
-    except KeyboardInterrupt:
-        typer.echo("stopped; nothing is lost: the same command goes on where it was", err=True)
-        sys.exit(EXIT_STOPPED)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,7 @@ import polars as pl
 import typer
 
 from miner.ingest.detect import KINDS, open_source
+from miner.ingest.ingest import Ingest
 from miner.mine import CHAIN, mine
 from miner.settings import Settings
 from miner.show import DialogueView
@@ -45,13 +48,39 @@ KindOption = Annotated[
 SourceOption = Annotated[
     str | None, typer.Option("--source", help="Name of this source in the store; without it the folder's name.")
 ]
+MovedOption = Annotated[bool, typer.Option("--moved", help="The source's folder moved: these are the same logs.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="Settings file (TOML, docs/settings.md).")]
-SetOption = Annotated[list[str] | None, typer.Option("--set", help="One setting, e.g. detect.no_response_s=2.5.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="One setting, e.g. detect.no_response_ms=2500.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", "-j", min=1, help="Tasks at once; default: all cores.")]
 EngineOption = Annotated[str | None, typer.Option("--engine", help="local (processes) or ray.")]
 RetryOption = Annotated[
     bool, typer.Option("--retry-quarantined", help="Try again what was quarantined by these settings.")
 ]
+
+
+@dataclass(frozen=True)
+class _Logs:
+    """What a command says of the logs to take in."""
+
+    path: str
+    model_channel: str | None
+    kind: str | None
+    source: str | None
+    moved: bool
+
+
+@dataclass(frozen=True)
+class _How:
+    """What every mining command says of the run and of the work."""
+
+    store: str
+    run: str | None
+    config: Path | None
+    settings: list[str] | None
+    workers: int | None
+    engine: str | None
+    retry_quarantined: bool
+    as_json: bool
 
 
 def ingest(
@@ -60,6 +89,7 @@ def ingest(
     model_channel: ModelChannelOption = None,
     kind: KindOption = None,
     source: SourceOption = None,
+    moved: MovedOption = False,
     run: RunOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
@@ -69,20 +99,9 @@ def ingest(
     as_json: JsonOption = False,
 ) -> None:
     """Take in logs: check every file and write the table `dialogues`."""
-    loaded = _settings(config, settings, workers, engine)
-    logs_source = open_source(logs, kind=kind, model_channel=model_channel, source_id=source)
-    opened = Store.create(store, n_buckets=loaded.execution.buckets)
-    with StageProgress(quiet=as_json) as progress:
-        mine(
-            opened,
-            loaded,
-            ["ingest"],
-            run_name=run,
-            source=logs_source,
-            progress=progress,
-            retry_quarantined=retry_quarantined,
-        )
-    _finish(progress.reports, as_json)
+    how = _How(store, run, config, settings, workers, engine, retry_quarantined, as_json)
+    _, reports = _mine([Ingest.name], how, _Logs(logs, model_channel, kind, source, moved))
+    _finish(reports, as_json)
 
 
 def run_all(
@@ -94,6 +113,7 @@ def run_all(
     model_channel: ModelChannelOption = None,
     kind: KindOption = None,
     source: SourceOption = None,
+    moved: MovedOption = False,
     run: RunOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
@@ -107,36 +127,22 @@ def run_all(
     Run it again at any time: what is done is kept, what changed is computed, a killed run goes on.
     """
     installation: Installation = context.obj
-    loaded = _settings(config, settings, workers, engine)
-    logs_source = None
-    if logs is not None:
-        logs_source = open_source(logs, kind=kind, model_channel=model_channel, source_id=source)
-        opened = Store.create(store, n_buckets=loaded.execution.buckets)
-    else:
-        opened = Store.open(store)
-    with StageProgress(quiet=as_json) as progress:
-        mine(
-            opened,
-            loaded,
-            [stage.name for stage in CHAIN],
-            run_name=run,
-            source=logs_source,
-            progress=progress,
-            retry_quarantined=retry_quarantined,
-        )
+    how = _How(store, run, config, settings, workers, engine, retry_quarantined, as_json)
+    taken_in = None if logs is None else _Logs(logs, model_channel, kind, source, moved)
+    opened, reports = _mine([stage.name for stage in CHAIN], how, taken_in)
     found = count_found(opened, open_run(opened, run), installation.flow)
     if not as_json:
         print_found(found, opened)
-    _finish(progress.reports, as_json, found)
+    _finish(reports, as_json, found)
 
 
 def add_stage_commands(app: typer.Typer) -> None:
     """One command per stage after `ingest`, each with the same options."""
     for stage in CHAIN[1:]:
-        app.command(stage.name, help=f"{(stage.__doc__ or '').splitlines()[0]}")(_stage_command(stage.name))
+        app.command(stage.name, help=(stage.__doc__ or "").splitlines()[0])(_stage_command(stage.name))
 
 
-def _stage_command(name: str):  # type: ignore[no-untyped-def]
+def _stage_command(name: str) -> Callable[..., None]:
     def command(
         store: StoreOption = DEFAULT_STORE,
         run: RunOption = None,
@@ -147,20 +153,41 @@ def _stage_command(name: str):  # type: ignore[no-untyped-def]
         retry_quarantined: RetryOption = False,
         as_json: JsonOption = False,
     ) -> None:
-        loaded = _settings(config, settings, workers, engine)
-        with StageProgress(quiet=as_json) as progress:
-            mine(
-                Store.open(store),
-                loaded,
-                [name],
-                run_name=run,
-                source=None,
-                progress=progress,
-                retry_quarantined=retry_quarantined,
-            )
-        _finish(progress.reports, as_json)
+        how = _How(store, run, config, settings, workers, engine, retry_quarantined, as_json)
+        _, reports = _mine([name], how, None)
+        _finish(reports, as_json)
 
     return command
+
+
+def _mine(stages: list[str], how: _How, logs: _Logs | None) -> tuple[Store, list[StageReport]]:
+    overrides = list(how.settings or [])
+    if how.workers is not None:
+        overrides.append(f"execution.workers={how.workers}")
+    if how.engine is not None:
+        overrides.append(f"execution.engine={how.engine}")
+    settings = load_settings(Settings, how.config, overrides)
+    source = None
+    if logs is not None:
+        source = open_source(logs.path, kind=logs.kind, model_channel=logs.model_channel, source_id=logs.source)
+        store = Store.create(how.store, n_buckets=settings.execution.buckets)
+    else:
+        store = Store.open(how.store)
+    with StageProgress(quiet=how.as_json) as progress:
+        reports = mine(
+            store,
+            settings,
+            stages,
+            run_name=how.run,
+            source=source,
+            progress=progress,
+            retry_quarantined=how.retry_quarantined,
+            moved=logs is not None and logs.moved,
+        )
+    if source is not None and source.skipped and not how.as_json:
+        passed_over = ", ".join(f"{count:,} {what}" for what, count in source.skipped.items())
+        out().print(f"passed over in {source.root}: {passed_over}", markup=False)
+    return store, reports
 
 
 def show(
@@ -194,15 +221,6 @@ def show(
         print_json({name: frame.to_dicts() for name, frame in rows.items()})
         return
     out().print(DialogueView.of(rows, all_events=all_events))
-
-
-def _settings(config: Path | None, settings: list[str] | None, workers: int | None, engine: str | None) -> Settings:
-    overrides = list(settings or [])
-    if workers is not None:
-        overrides.append(f"execution.workers={workers}")
-    if engine is not None:
-        overrides.append(f"execution.engine={engine}")
-    return load_settings(Settings, config, overrides)
 
 
 def _finish(reports: list[StageReport], as_json: bool, found: dict[str, dict[str, int]] | None = None) -> None:

@@ -48,6 +48,7 @@ def mine(
     source: Source | None,
     progress: Progress,
     retry_quarantined: bool = False,
+    moved: bool = False,
 ) -> list[StageReport]:
     """Bring the named stages of a run up to date, in the order of the chain.
 
@@ -61,7 +62,7 @@ def mine(
     reports = []
     try:
         if source is not None and Ingest.name in stages:
-            register_source(store, source.source_id, source.kind, source.root)
+            register_source(store, source.source_id, source.kind, source.root, moved=moved)
             ingest = Ingest(settings.ingest, root=source.root, source_id=source.source_id)
             reports.append(runner.run_source(ingest, _listing(source), source.source_id))
         roots = source_roots(store)

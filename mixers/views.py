@@ -46,9 +46,8 @@ def open_views(store: Store, run: Run, flow: Flow, tables: Iterable[Table]) -> d
     states = []
     for table in tables:
         units = resolver.units(table.name)
-        states.append(
-            units.select(pl.lit(table.name).alias("table"), "dialogue_id", "status", "n_rows", "reason", "detail")
-        )
+        state = units.select("dialogue_id", "status", "n_rows", "reason", "detail")
+        states.append(state.select(pl.lit(table.name).alias("table_name"), pl.all()))
         _table_view(connection, store, table, units.filter(pl.col("status") == ledger.DONE))
     _load(connection, "units", pl.concat(states))
     connection.execute(

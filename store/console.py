@@ -21,7 +21,6 @@ from store.work import TaskResult
 
 EXIT_USAGE = 2
 EXIT_QUARANTINED = 3
-EXIT_STOPPED = 130
 
 StoreOption = Annotated[
     str, typer.Option("--store", "-s", envvar="DUPLEX_MINER_STORE", help="Folder or fsspec URL of the store.")
@@ -79,6 +78,8 @@ class StageProgress:
     ) -> None:
         if self._bars is not None:
             self._bars.stop()
+        if kind is KeyboardInterrupt:
+            typer.echo("stopped; nothing is lost: the same command goes on where it was", err=True)
 
     def start(self, stage: str, total: int, done_before: int) -> None:
         """A stage begins, or its next group of buckets."""

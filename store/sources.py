@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from store.layout import Store, safe_name
+from store.layout import Store, StoreError, safe_name
 
 
-def register_source(store: Store, source_id: str, kind: str, root: str) -> None:
-    """Remember (or move) the folder a source's paths are relative to."""
-    store.write_json(f"sources/{safe_name(source_id, 'source')}.json", {"kind": kind, "root": root})
+def register_source(store: Store, source_id: str, kind: str, root: str, *, moved: bool = False) -> None:
+    """Remember the folder a source's paths are relative to.
+
+    Raises StoreError when the name stands for another folder already, unless the folder ``moved``.
+    """
+    path = f"sources/{safe_name(source_id, 'source')}.json"
+    known = store.read_json(path)
+    if known is not None and known["root"] != root and not moved:
+        raise StoreError(
+            f"source {source_id!r} of this store lies at {known['root']}, not at {root}: name other logs with "
+            "--source NAME, or say --moved if it is the same folder in a new place"
+        )
+    store.write_json(path, {"kind": kind, "root": root})
 
 
 def source_roots(store: Store) -> dict[str, str]:
