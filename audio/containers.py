@@ -121,15 +121,17 @@ def _mp4(file: BinaryIO, size: int) -> str | None:
 
 def _webm(file: BinaryIO, size: int) -> str | None:
     offset = 0
-    for element in ("header", "segment"):
-        file.seek(offset + 4)
-        first = file.read(1)
-        width = 9 - first[0].bit_length() if first and first[0] else 8
-        rest = file.read(width - 1)
-        if len(first) < 1 or len(rest) < width - 1:
+    for element, mark in (("header", b"\x1aE\xdf\xa3"), ("segment", b"\x18S\x80g")):
+        file.seek(offset)
+        head = file.read(12)
+        if not mark.startswith(head[:4]) or head[4:5] == b"\0":
+            return None
+        width = 9 - head[4].bit_length() if len(head) > 4 else 8
+        if len(head) < 4 + width:
             return f"the EBML {element} is cut"
-        length = int.from_bytes(bytes([first[0] & ((1 << 8 - width) - 1)]) + rest, "big")
-        if length == (1 << 7 * width) - 1:
+        unknown = (1 << 7 * width) - 1
+        length = int.from_bytes(head[4 : 4 + width], "big") & unknown
+        if length == unknown:
             return None
         offset += 4 + width + length
         if offset > size:
