@@ -39,7 +39,7 @@ MAX_GAP_S = 60.0
 """A jump by more than this is a broken file."""
 RESAMPLER = "MQ"
 """soxr quality: 16 bits, as the logs themselves. HQ takes a fifth longer, QQ saves little and aliases."""
-SOUNDFILE_KINDS = ("wav", "flac", "ogg", None)
+SOUNDFILE_KINDS = ("wav", "flac", "ogg", "aiff", "caf", "w64", "au")
 AV_FORMATS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "ogg", "mp3", "flac", "wav", "aac", "asf", "caf", "amr"}
 """What PyAV may find in a file. It would take a text or random bytes for some exotic format otherwise."""
 
