@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from audio.frames import FRAME_MS, Decibels, Mask, Powers, bridge, fill, from_db, mean_db, runs, to_db, widen
+from audio.frames import FRAME_MS, Mask, Powers, bridge, fill, from_db, mean_db, runs, widen
 
 
 class RefineConfig(BaseModel):

@@ -27,11 +27,11 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from generate_activity import generate  # noqa: E402
 from given import Given, write_given  # noqa: E402
-from miner.listen import Listen  # noqa: E402
 
 from miner.ingest.detect import open_source  # noqa: E402
 from miner.ingest.ingest import Ingest  # noqa: E402
 from miner.ingest.refs import refs_frame  # noqa: E402
+from miner.listen import Listen  # noqa: E402
 from miner.mine import FLOW  # noqa: E402
 from miner.settings import Settings  # noqa: E402
 from miner.transcribe import Transcribe  # noqa: E402

@@ -50,7 +50,6 @@ class Silero:
             result[first:last] = self._run(_windows(samples, first, last))
         return np.asarray(result[window_of_frame] if n_windows else np.zeros(len(worth)), dtype=np.float32)
 
-
     def _run(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """One stretch, from a fresh state: what was said long before makes the model deaf rather than wise."""
         h, c = np.zeros(_STATE, dtype=np.float32), np.zeros(_STATE, dtype=np.float32)
