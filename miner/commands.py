@@ -215,7 +215,7 @@ def show(
     if rows["dialogues"].is_empty():
         if any(bad.height for bad in failed.values()):
             return
-        known = ", ".join(resolver.done("dialogues")["dialogue_id"].head(5))
+        known = ", ".join(resolver.done("dialogues")["dialogue_id"].sort().head(5))
         raise StoreError(f"run {chosen.name} has no dialogue {dialogue!r}; it has {known or 'none'}, ...")
     if as_json:
         print_json({name: frame.to_dicts() for name, frame in rows.items()})

@@ -9,7 +9,7 @@ import polars as pl
 
 from miner.detect import Detect
 from miner.ingest.ingest import Ingest
-from miner.ingest.refs import Source, refs_frame
+from miner.ingest.refs import Source, SourceError, refs_frame
 from miner.listen import Listen
 from miner.pairs import Pairs
 from miner.settings import Execution, Settings
@@ -18,7 +18,7 @@ from miner.turns import Turns
 from store.engines.base import Engine
 from store.engines.local import InlineEngine, LocalEngine
 from store.layout import Store
-from store.resolve import Flow
+from store.resolve import Flow, tombstones
 from store.runner import Progress, Runner, StageReport
 from store.runs import activate, active_name, open_run
 from store.sources import register_source, source_roots
@@ -63,8 +63,13 @@ def mine(
     try:
         if source is not None and Ingest.name in stages:
             register_source(store, source.source_id, source.kind, source.root, moved=moved)
-            ingest = Ingest(settings.ingest, root=source.root, source_id=source.source_id)
-            reports.append(runner.run_source(ingest, _listing(source), source.source_id))
+            ingest = Ingest(settings.ingest, root=source.root, source_id=source.source_id, forgotten=tombstones(store))
+            taken_in = runner.run_source(ingest, _listing(source), source.source_id)
+            if not (taken_in.computed or taken_in.reused or taken_in.forgotten):
+                raise SourceError(
+                    f"no logs in {source.root} ({source.kind}): it holds no audio this kind of source lists"
+                )
+            reports.append(taken_in)
         roots = source_roots(store)
         reports += [
             runner.run_stage(_BUILD[stage.name](settings, roots)) for stage in CHAIN[1:] if stage.name in stages

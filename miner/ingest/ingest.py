@@ -19,6 +19,7 @@ from miner.ingest.tree import join, open_binary
 from schemas.clock import samples_to_seconds
 from schemas.dialogues import DIALOGUES
 from schemas.reasons import Reason, Warn
+from store.resolve import tombstone_key
 from store.stage import Batch, Quarantined, Stage, StageConfig, StageOutput
 
 BLOCK_S = 3.0
@@ -52,7 +53,10 @@ class IngestConfig(StageConfig):
 
 
 class Ingest(Stage):
-    """Fed with the refs of one source; ``root`` is where it lies now, which is no part of what a log is."""
+    """Fed with the refs of one source; ``root`` is where it lies now, which is no part of what a log is.
+
+    ``forgotten``: tombstones of the store. A recording that was forgotten stays out, whatever it is called now.
+    """
 
     name = "ingest"
     version = 1
@@ -62,8 +66,11 @@ class Ingest(Stage):
 
     config: IngestConfig
 
-    def __init__(self, config: IngestConfig, *, root: str, source_id: str) -> None:
+    def __init__(
+        self, config: IngestConfig, *, root: str, source_id: str, forgotten: frozenset[str] = frozenset()
+    ) -> None:
         super().__init__(config)
+        self.forgotten = forgotten
         self.root = root
         self.source_id = source_id
 
@@ -93,6 +100,8 @@ class Ingest(Stage):
                 with _local_copy(join(self.root, ref["user_path"])) as user:
                     summary = self._summary(ref, model, user, info.rate_hz)
                     audio_hash = _hash_of(model, user)
+        if tombstone_key(audio_hash) in self.forgotten:
+            raise DecodeError(Reason.FORGOTTEN, "this recording was forgotten, under this name or another")
         check_sound(summary, self.config)
         return {name: ref[name] for name in COPIED} | {
             "source_id": self.source_id,
