@@ -42,22 +42,22 @@ def noise_floor(powers: Powers, quiet: Mask) -> Powers:
     2 s.
     """
     n, bands = powers.shape
-    blocks, quiet_blocks = _blocked(powers), _blocked(quiet[:, None])[:, :, 0]
-    quiet_blocks.ravel()[n:] = False
-    counts = quiet_blocks.sum(axis=1)
-    sums = np.einsum("ijk,ij->ik", blocks, quiet_blocks.astype(np.float32), dtype=np.float64)
+    blocks = _blocked(powers)
+    counted = np.pad(quiet.astype(np.float32), (0, len(blocks) * _BLOCK - n)).reshape(len(blocks), _BLOCK)
+    counts = counted.sum(axis=1)
+    sums = np.einsum("ijk,ij->ik", blocks, counted)
     everywhere = sums.sum(axis=0) / counts.sum() if counts.any() else blocks.mean(axis=1).min(axis=0)
     near = _around(counts[:, None])
     local = np.where(near >= _ENOUGH, _around(sums) / np.maximum(near, 1), everywhere)
-    return np.maximum(np.repeat(local, _BLOCK, axis=0)[:n], SILENCE / bands).astype(np.float32)
+    return np.asarray(np.maximum(np.repeat(local, _BLOCK, axis=0)[:n], SILENCE / bands), dtype=np.float32)
 
 
-def _blocked(rows: NDArray[np.generic]) -> NDArray[np.generic]:
+def _blocked(rows: Powers) -> Powers:
     n_blocks = -(-len(rows) // _BLOCK)
     padded = np.pad(rows, ((0, n_blocks * _BLOCK - len(rows)), (0, 0)), mode="edge")
     return padded.reshape(n_blocks, _BLOCK, rows.shape[1])
 
 
-def _around(values: NDArray[np.generic]) -> NDArray[np.float64]:
+def _around(values: NDArray[np.floating]) -> NDArray[np.float64]:
     totals = np.cumsum(np.pad(values, ((_REACH + 1, _REACH), (0, 0))), axis=0, dtype=np.float64)
     return np.asarray(totals[2 * _REACH + 1 :] - totals[: -2 * _REACH - 1])
