@@ -126,9 +126,7 @@ def hear_stream(
         leak_db = mean_db(energies[:, 0]) - mean_db(energies[:, 1])
     return (
         _activity([model for model, _, _ in heard], duration_s, None, None),
-        _activity(
-            [user for _, user, _ in heard], duration_s, leak_db, None if loudest is None else loudest.leak_delay_ms
-        ),
+        _activity([user for _, user, _ in heard], duration_s, leak_db, leak_delay_ms),
     )
 
 

@@ -28,7 +28,7 @@ class LeakConfig(BaseModel):
     """Latest arrival that counts as leak."""
     tail_ms: int = 160
     """Reflections after the first arrival that are modelled."""
-    clear_ratio: float = 8.0
+    clear_ratio: float = 10.0
     """Peak of the path's energy over the mean of the lags where no leak can be, above which there is a leak."""
     max_windows: int = 400
     """Windows of about one second that take part in the estimate (spread evenly over the log)."""
@@ -51,8 +51,12 @@ class LeakPath:
 
 _WINDOW: Final = 16384
 _LEAD_MS: Final = 8
+_ACOUSTIC_MS: Final = 5
+_NEVER_MS: Final = 60
+_DOUBT: Final = 1.5
 _SMOOTH: Final = 32
 _ACTIVE_BELOW_PEAK: Final = 1e-3
+_LEAST_OVERLAP: Final = 0.3
 _SILENT_WINDOW: Final = 1e-6
 _LEAST_ENERGY: Final = 1e-2
 _ENOUGH: Final = 100
@@ -76,7 +80,7 @@ def find_leak(model: Samples, user: Samples, config: LeakConfig) -> LeakPath | N
         said = fft.rfft(model[start : start + _WINDOW] * taper)
         cross += weight * (np.conj(said) * fft.rfft(user[start : start + _WINDOW] * taper))
         power += weight * (said.real**2 + said.imag**2)
-    response = fft.irfft(cross / (power + _RIDGE * power.max()))
+    response = fft.irfft(cross / (power + _RIDGE * power.max())) / _overlap(taper)
     return _trim(np.asarray(response, dtype=np.float64), config)
 
 
@@ -120,18 +124,27 @@ def _active_windows(model: Samples, limit: int) -> NDArray[np.int64]:
     return active * half
 
 
+def _overlap(taper: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How much of itself a tapered window still covers at each lag, circular: what arrives late is seen less."""
+    spectrum = np.abs(fft.rfft(taper.astype(np.float64), 2 * _WINDOW)) ** 2
+    covered = fft.irfft(spectrum)[:_WINDOW] / float(np.dot(taper, taper))
+    return np.asarray(np.maximum(covered[np.minimum(np.arange(_WINDOW), _WINDOW - np.arange(_WINDOW))], _LEAST_OVERLAP))
+
+
 def _trim(response: NDArray[np.float64], config: LeakConfig) -> LeakPath | None:
-    per_ms = RATE_HZ / 1000
-    lead, tail = int(_LEAD_MS * per_ms), int(config.tail_ms * per_ms)
+    """The part of a response of ``_WINDOW`` lags (negative ones at its end) that stands out of chance."""
+    per_ms = RATE_HZ // 1000
     energy = np.convolve(response**2, np.full(_SMOOTH, 1 / _SMOOTH), mode="same")
-    never = energy[len(response) * 5 // 8 : len(response) * 15 // 16]
-    null = float(never.mean())
-    reach = energy[: int(config.max_delay_ms * per_ms)]
-    peak = int(reach.argmax())
-    if reach[peak] < config.clear_ratio * null or reach[peak] < 1e-12:
+    chance = float(energy[-config.max_delay_ms * per_ms : -_NEVER_MS * per_ms].mean())
+    lags = np.arange(-_LEAD_MS * per_ms, (config.max_delay_ms + config.tail_ms) * per_ms)
+    gain = np.clip(1 - _DOUBT * chance / np.maximum(energy[lags], 1e-20), 0, 1)
+    arrivals = energy[: config.max_delay_ms * per_ms]
+    acoustic = arrivals[_ACOUSTIC_MS * per_ms :]
+    least = max(config.clear_ratio * chance, 1e-12)
+    # A codec's own crosstalk has no delay and may hide the air's.
+    peak = int(acoustic.argmax()) + _ACOUSTIC_MS * per_ms if acoustic.max() > least else int(arrivals.argmax())
+    if arrivals[peak] < least:
         return None
-    lags = np.arange(peak - lead, peak + tail)
-    gain = np.clip(1 - null / np.maximum(energy[lags], 1e-20), 0, 1)
-    exact = peak - _SMOOTH + int(np.abs(response[np.arange(peak - _SMOOTH, peak + _SMOOTH)]).argmax())
-    taps = np.asarray(response[lags] * gain, dtype=np.float32)
-    return LeakPath(taps=taps, first_tap=peak - lead, delay_ms=exact / per_ms)
+    around = np.arange(peak - _SMOOTH, peak + _SMOOTH)
+    exact = int(around[np.abs(response[around]).argmax()])
+    return LeakPath(np.asarray(response[lags] * gain, dtype=np.float32), int(lags[0]), exact / per_ms)
