@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter1d
 
 from audio.frames import SILENCE, Mask, Powers, from_db
 
@@ -30,7 +31,7 @@ def stands_out(powers: Powers, by_db: float) -> Mask:
     smooth = ((sums[_SMOOTH:] - sums[:-_SMOOTH]) / _SMOOTH).astype(np.float32)
     blocks = _blocked(smooth)
     low = np.partition(blocks, _LOW, axis=1)[:, _LOW]
-    near = np.stack([low[max(i - _REACH, 0) : i + _REACH + 1].min(axis=0) for i in range(len(low))])
+    near = minimum_filter1d(low, 2 * _REACH + 1, axis=0, mode="nearest")
     least = np.maximum(near, SILENCE / bands) * np.float32(from_db(by_db))
     return np.asarray((blocks > least[:, None]).any(axis=2).ravel()[:n])
 

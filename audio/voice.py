@@ -52,6 +52,8 @@ def own_voice(samples: Samples, leak: Samples | None, vad: Vad, config: VoiceCon
     ``samples`` have shape ``(n,)`` at ``frames.RATE_HZ``, without DC; ``leak``, of the same shape, is what was already
     subtracted from them, None when there was none.
     """
+    if not len(samples):
+        return Voice(np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
     power = frame_powers(samples)
     bands = band_powers(samples)
     worth = stands_out(bands, config.worth_db) & (power > from_db(config.silent_dbfs))
