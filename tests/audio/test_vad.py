@@ -38,6 +38,6 @@ def test_silero_looks_only_where_asked_and_finds_the_same_there(clean: Excerpt, 
     some = silero.probabilities(clean.user, asked)
     assert not some[:860].any()
     assert not some[1120:].any()
-    assert np.abs(some[990:1045] - everywhere[990:1045]).max() < 0.1
+    assert np.abs(some[990:1045] - everywhere[990:1045]).max() < 0.2
     assert everywhere[960:1040].mean() > 0.8
     assert everywhere[500:900].max() < 0.2

@@ -2,6 +2,7 @@ import pickle
 import shutil
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import polars as pl
 import pytest
@@ -79,8 +80,6 @@ def test_a_bad_file_costs_its_own_dialogue_alone(logs: Path) -> None:
 
 
 def test_two_mono_files_of_a_remote_folder(logs: Path) -> None:
-    import fsspec
-
     both, rate_hz = sf.read(logs / "a.flac")
     memory = fsspec.filesystem("memory")
     for name, channel in (("m.wav", 0), ("u.wav", 1)):
