@@ -19,6 +19,11 @@ def test_cut_in_when_the_user_gives_way_soon() -> None:
     assert found(Log(model=[(3.3, 8)], user=[(1, 4)])) == [("B", "cut_in", 3.3)]
 
 
+def test_a_hesitation_of_the_model_is_part_of_its_speech() -> None:
+    assert found(Log(model=[(3.25, 3.6), (4, 8)], user=[(1, 4)])) == [("B", "cut_in", 3.25)]
+    assert found(Log(model=[(3.25, 3.6), (4.3, 8)], user=[(1, 4)])) == []
+
+
 def test_cut_in_survives_holes_that_a_vad_makes() -> None:
     holes = Log(model=[(4, 5), (5.25, 8)], user=[(1, 2), (2.25, 4.15), (4.4, 4.9)])
     assert found(holes) == [("B", "cut_in", 4.0)]
@@ -51,7 +56,7 @@ def test_pause_takeover_when_the_user_goes_on() -> None:
 
 def test_pause_takeover_within_the_vads_uncertainty_needs_a_quick_resumption() -> None:
     assert found(Log(model=[(3.5, 8)], user=[(1, 3), (4.1, 6)])) == [("B", "pause_takeover", 3.5)]
-    assert found(Log(model=[(3.2, 8)], user=[(1, 3), (4.1, 6)])) == []
+    assert found(Log(model=[(3.3, 8)], user=[(1, 3), (4.1, 6)])) == []
 
 
 def test_pause_takeover_goes_by_words_where_there_are_any() -> None:

@@ -84,6 +84,11 @@ def test_a_response_before_own_speech_is_set_aside_by_its_words() -> None:
     assert kinds(log, "user") == [("backchannel", 3.5, 4.4), ("utterance", 5.2, 7.0)]
 
 
+def test_a_word_with_a_comma_and_more_to_come_begins_a_sentence() -> None:
+    log = Log(model=[(4, 4.4, "No,"), (5, 7, "it is nine.")], user=[(1, 6, "I was going to")])
+    assert kinds(log, "model") == [("utterance", 4.0, 7.0)]
+
+
 def test_blips_make_no_turn_and_move_no_edge() -> None:
     log = Log(model=[], user=[(1, 3), (3.6, 3.75), (9, 9.1), (12, 13), (13.4, 13.5), (13.9, 15)])
     assert kinds(log, "user") == [("utterance", 1.0, 3.0), ("utterance", 12.0, 15.0)]
@@ -125,6 +130,8 @@ def test_traits_of_words() -> None:
         "I was thinking.": (False, False, True),
         "I was thinking. And then the": (False, False, False),
         "How do you say goodbye?": (True, False, True),
+        "No, that's it, thanks.": (False, True, True),
+        "No thanks.": (False, False, True),
         "Thanks, and what is rice?": (True, False, True),
     }
     logs = [Log(model=[], user=[(1, 3, text)], name=str(i)) for i, text in enumerate(said)]
