@@ -39,7 +39,7 @@ MAX_GAP_S = 60.0
 """A jump by more than this is a broken file."""
 RESAMPLER = "MQ"
 """soxr quality: 16 bits, as the logs themselves. HQ takes a fifth longer, QQ saves little and aliases."""
-SOUNDFILE_KINDS = ("wav", "flac", "ogg", "aiff", "caf", "w64", "au")
+SOUNDFILE_KINDS = ("wav", "flac", "ogg", "aiff", "caf", "w64", "au", "nist")
 AV_FORMATS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "ogg", "mp3", "flac", "wav", "aac", "asf", "caf", "amr"}
 """What PyAV may find in a file. It would take a text or random bytes for some exotic format otherwise."""
 
@@ -178,20 +178,17 @@ class _SoundfileSource:
                 read += len(block)
                 yield block
         except soundfile.LibsndfileError as error:
-            if _breaks_at_its_end(self.path):
-                raise DecodeError(Reason.TRUNCATED, self._shortfall(read)) from error
-            raise DecodeError(Reason.UNDECODABLE, f"after {read} frames: {error}") from error
+            reason = Reason.TRUNCATED if _breaks_at_its_end(self.path) else Reason.UNDECODABLE
+            raise DecodeError(reason, f"after {read} of {self.info.frames} frames: {error}") from error
         if self.info.frames is not None and read < self.info.frames:
-            raise DecodeError(Reason.TRUNCATED, self._shortfall(read))
-
-    def _shortfall(self, read: int) -> str:
-        return f"the header promises {self.info.frames} frames, decoding stopped after {read}"
+            raise DecodeError(Reason.TRUNCATED, f"the header promises {self.info.frames} frames, {read} are there")
 
 
 @dataclass
 class _AvSource:
     container: Any
     info: AudioInfo
+    path: str
 
     def blocks(self, n: int) -> Iterator[Samples]:
         return _in_blocks(self._frames(), n)
@@ -217,7 +214,8 @@ class _AvSource:
                     position += len(samples)
                     yield samples
         except (av.FFmpegError, ValueError) as error:
-            raise DecodeError(Reason.UNDECODABLE, f"after {position} frames: {_message(error)}") from error
+            reason = Reason.TRUNCATED if _breaks_at_its_end(self.path) else Reason.UNDECODABLE
+            raise DecodeError(reason, f"after {position} frames: {_message(error)}") from error
 
 
 @contextmanager
@@ -231,25 +229,32 @@ def _opened(path: str) -> Iterator[_SoundfileSource | _AvSource]:
         if missing is not None:
             raise DecodeError(Reason.TRUNCATED, missing)
         file.seek(0)
-        if kind_of(head) in SOUNDFILE_KINDS:
-            try:
-                sound = soundfile.SoundFile(file if is_remote(path) else path)
-            except (soundfile.LibsndfileError, ValueError):
-                file.seek(0)
-            else:
-                with sound:
-                    frames = sound.frames if 0 <= sound.frames < 1 << 60 else None
-                    if frames == 0:
-                        raise DecodeError(Reason.EMPTY_AUDIO, "the header says 0 frames")
-                    info = AudioInfo(sound.samplerate, sound.channels, frames, sound.format.lower())
-                    yield _SoundfileSource(sound, info, path)
-                return
+        where = file if is_remote(path) else path
+        sound = _sound_file(where) if kind_of(head) in SOUNDFILE_KINDS else None
+        if sound is not None:
+            with sound:
+                info = AudioInfo(sound.samplerate, sound.channels, sound.frames, sound.format.lower())
+                yield _SoundfileSource(sound, info, path)
+            return
+        file.seek(0)
         try:
-            container = av.open(file if is_remote(path) else path)
+            container = av.open(where)
         except (av.FFmpegError, ValueError) as error:
             raise DecodeError(Reason.UNDECODABLE, _message(error)) from error
         with container:
-            yield _AvSource(container, _av_info(container))
+            yield _AvSource(container, _av_info(container), path)
+
+
+def _sound_file(where: str | BinaryIO) -> Any | None:
+    """The file opened by soundfile; None if it cannot, or if the header does not say the length, which it needs."""
+    try:
+        sound = soundfile.SoundFile(where)
+    except (soundfile.LibsndfileError, ValueError):
+        return None
+    if 0 < sound.frames < 1 << 60:
+        return sound
+    sound.close()
+    return None
 
 
 def _av_info(container: Any) -> AudioInfo:
@@ -265,7 +270,7 @@ def _av_info(container: Any) -> AudioInfo:
     elif container.duration is not None:
         seconds = container.duration / av.time_base
     frames = None if seconds is None else round(seconds * rate_hz)
-    return AudioInfo(rate_hz, stream.codec_context.channels, frames, container.format.name.split(",")[-1])
+    return AudioInfo(rate_hz, stream.codec_context.channels, frames, container.format.name.split(",")[0])
 
 
 def _breaks_at_its_end(path: str) -> bool:

@@ -35,8 +35,8 @@ class IngestConfig(StageConfig):
     """A channel whose samples never leave this range (dBFS, without DC) holds no sound."""
     allow_silent_model: bool = False
     """Take in logs whose model channel is silent. A mute model is a fault worth mining, a dead wire is not."""
-    identical_correlation: float = 0.999
-    """Channels with this correlation (either sign, zero lag) are one recording doubled."""
+    identical_correlation: float = 0.99
+    """Channels with this correlation (either sign, zero lag) are one recording doubled; AAC leaves 0.998 of it."""
     max_length_difference_s: float = 30.0
     """Two channel files may differ by this much before they are taken for different recordings, seconds."""
     narrowband_rate_hz: int = 8_000

@@ -151,7 +151,7 @@ def _text(stem: Path, rng: Rng) -> tuple[Path, Reason]:
 
 
 def _damaged_inside(stem: Path, rng: Rng) -> tuple[Path, Reason]:
-    path = _good(stem, rng, ".flac")
+    path = write(_named(stem, ".flac"), turns(rng, 24000, 3.0), 24000)
     content = bytearray(path.read_bytes())
     middle = len(content) // 2
     content[middle : middle + 2000] = rng.bytes(2000)
