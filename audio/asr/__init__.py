@@ -49,7 +49,7 @@ class Recogniser(Protocol):
 def open_recogniser(name: str) -> Recogniser:
     """The backend of that name. Raises ValueError for a name that is none."""
     if name == "given":
-        from audio.asr.given import Given  # noqa: PLC0415 - backends load when they are chosen
+        from audio.asr.given import Given
 
         return Given()
     raise ValueError(f"There is no recogniser called {name!r}. Choose: given.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 from collections import Counter
 
 from audio.decode import is_remote
@@ -46,7 +47,8 @@ def open_source(
     """The source at a path. ``kind`` overrides what ``detect_source`` finds; raises SourceError."""
     path = path if is_remote(path) else posixpath.abspath(path)
     kind = kind or detect_source(path)
-    name = source_id or posixpath.splitext(posixpath.basename(path.rstrip("/")))[0]
+    folder = posixpath.dirname(path) if path.endswith(".jsonl") else path.rstrip("/")
+    name = source_id or re.sub(r"[^A-Za-z0-9._-]+", "-", posixpath.basename(folder)).strip("-.") or "logs"
     if kind == FolderSource.kind:
         return FolderSource(path, source_id=name, model_channel=model_channel)
     if kind == ManifestSource.kind:

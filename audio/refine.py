@@ -1,0 +1,117 @@
+"""From VAD probabilities and frame powers to speech whose edges are exact to a frame.
+
+The VAD says *that* somebody speaks; it starts tens of ms late and sleeps through pauses of 250 ms. The energy above
+the floor says *when*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from audio.frames import FRAME_MS, Mask, Powers, bridge, fill, from_db, mean_db, runs, widen
+
+
+class RefineConfig(BaseModel):
+    """How VAD output becomes segments."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    on: float = 0.5
+    """Probability at which speech begins."""
+    off: float = 0.35
+    """Probability below which it ends."""
+    above_floor_db: float = 5.0
+    """A band holds speech only this far above noise and remaining leak."""
+    below_speech_db: float = 30.0
+    """Frames this far below the speaker's level are silence, in quiet surroundings."""
+    below_floor_db: float = 3.0
+    """In noise, the frames' energy above the floor may lie this far below the floor itself, not farther."""
+    noise_quantile: float = 0.99
+    """Nor below this quantile of what the noise itself, where nobody speaks, holds above its floor (babble)."""
+    least_below_speech_db: float = 12.0
+    """Whatever the noise does, frames this close to the speaker's level are speech."""
+    reach_before_ms: int = 250
+    """How far before the VAD's onset the energy may put the true one."""
+    reach_after_ms: int = 250
+    """How far after the VAD's end the energy may put the true one."""
+    pause_ms: int = 200
+    """Shorter dips belong to the speech around them (stop closures)."""
+    min_speech_ms: int = 70
+    """Shorter stretches above the floor are clicks and breaths."""
+    min_core_ms: int = 40
+    """Of which the VAD must have called speech."""
+    stand_out_db: float = 7.0
+    """The loud parts of a segment lie this far above what is silence there, else it is not the speaker."""
+
+
+def hysteresis(probability: NDArray[np.float32], on: float, off: float) -> Mask:
+    """Frames at or above ``off`` in a stretch that somewhere reaches ``on``."""
+    spans = runs(probability >= off)
+    if not len(spans):
+        return np.zeros(len(probability), dtype=bool)
+    peaks = np.maximum.reduceat(probability, spans.ravel()[:-1] if spans[-1, 1] == len(probability) else spans.ravel())
+    return fill(spans[peaks[::2][: len(spans)] >= on], len(probability))
+
+
+def excess(powers: Powers, floor: Powers, above_db: float) -> NDArray[np.float32]:
+    """Power above ``floor`` per frame: what the bands hold beyond ``above_db`` over it, summed, shape ``(n,)``."""
+    over = powers - np.float32(from_db(above_db)) * floor
+    return np.asarray(np.maximum(over, 0).sum(axis=1), dtype=np.float32)
+
+
+def speech_level_db(loud: NDArray[np.float32], core: Mask) -> float | None:
+    """Level of the speaker: mean excess over the louder half of the VAD's frames, dB; None without speech."""
+    said = loud[core & (loud > 0)]
+    return mean_db(said[said >= np.median(said)]) if len(said) else None
+
+
+@dataclass(frozen=True)
+class Edges:
+    """What the energy of a channel says, per 10 ms frame (all ``(n,)``).
+
+    ``sounding`` frames hold more than noise and remaining leak; ``clear`` ones so much more that it must be somebody.
+    """
+
+    sounding: Mask
+    clear: Mask
+
+
+def edges(core: Mask, powers: Powers, floor: Powers, quiet: Mask, config: RefineConfig) -> Edges | None:
+    """Where a channel sounds, given where the VAD finds its speaker (``core``) and surely nobody (``quiet``).
+
+    ``powers`` and ``floor`` have shape ``(n, bands)``. None when nobody speaks.
+    """
+    over = excess(powers, floor, config.above_floor_db)
+    level_db = speech_level_db(over, core)
+    if level_db is None:
+        return None
+    noise = floor.sum(axis=1)
+    restless = float(np.quantile(over[quiet] / noise[quiet], config.noise_quantile)) if quiet.any() else 0.0
+    least = np.clip(
+        noise * max(from_db(-config.below_floor_db), restless),
+        from_db(level_db - config.below_speech_db),
+        from_db(level_db - config.least_below_speech_db),
+    )
+    return Edges(sounding=over > least, clear=over > least * from_db(config.stand_out_db))
+
+
+def speech_frames(core: Mask, found: Edges, config: RefineConfig) -> Mask:
+    """Frames of speech, dips below ``pause_ms`` bridged, shape ``(n,)``."""
+    near = widen(core, config.reach_before_ms // FRAME_MS, config.reach_after_ms // FRAME_MS)
+    sounding, clear = found.sounding & near, found.clear & near
+    spans = runs(bridge(sounding, config.pause_ms // FRAME_MS))
+    keep = (
+        (_frames_within(spans, sounding) * FRAME_MS >= config.min_speech_ms)
+        & (_frames_within(spans, core & sounding) * FRAME_MS >= config.min_core_ms)
+        & (_frames_within(spans, clear) >= 0.1 * _frames_within(spans, sounding))
+    )
+    return fill(spans[keep], len(core))
+
+
+def _frames_within(spans: NDArray[np.int64], mask: Mask) -> NDArray[np.int64]:
+    total = np.concatenate([[0], np.cumsum(mask)])
+    return np.asarray(total[spans[:, 1]] - total[spans[:, 0]])
