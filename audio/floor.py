@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter1d
 
 from audio.frames import SILENCE, Mask, Powers, from_db
 
@@ -30,7 +31,7 @@ def stands_out(powers: Powers, by_db: float) -> Mask:
     smooth = ((sums[_SMOOTH:] - sums[:-_SMOOTH]) / _SMOOTH).astype(np.float32)
     blocks = _blocked(smooth)
     low = np.partition(blocks, _LOW, axis=1)[:, _LOW]
-    near = np.stack([low[max(i - _REACH, 0) : i + _REACH + 1].min(axis=0) for i in range(len(low))])
+    near = minimum_filter1d(low, 2 * _REACH + 1, axis=0, mode="nearest")
     least = np.maximum(near, SILENCE / bands) * np.float32(from_db(by_db))
     return np.asarray((blocks > least[:, None]).any(axis=2).ravel()[:n])
 
@@ -42,22 +43,22 @@ def noise_floor(powers: Powers, quiet: Mask) -> Powers:
     2 s.
     """
     n, bands = powers.shape
-    blocks, quiet_blocks = _blocked(powers), _blocked(quiet[:, None])[:, :, 0]
-    quiet_blocks.ravel()[n:] = False
-    counts = quiet_blocks.sum(axis=1)
-    sums = np.einsum("ijk,ij->ik", blocks, quiet_blocks.astype(np.float32), dtype=np.float64)
+    blocks = _blocked(powers)
+    counted = np.pad(quiet.astype(np.float32), (0, len(blocks) * _BLOCK - n)).reshape(len(blocks), _BLOCK)
+    counts = counted.sum(axis=1)
+    sums = np.einsum("ijk,ij->ik", blocks, counted)
     everywhere = sums.sum(axis=0) / counts.sum() if counts.any() else blocks.mean(axis=1).min(axis=0)
     near = _around(counts[:, None])
     local = np.where(near >= _ENOUGH, _around(sums) / np.maximum(near, 1), everywhere)
-    return np.maximum(np.repeat(local, _BLOCK, axis=0)[:n], SILENCE / bands).astype(np.float32)
+    return np.asarray(np.maximum(np.repeat(local, _BLOCK, axis=0)[:n], SILENCE / bands), dtype=np.float32)
 
 
-def _blocked(rows: NDArray[np.generic]) -> NDArray[np.generic]:
+def _blocked(rows: Powers) -> Powers:
     n_blocks = -(-len(rows) // _BLOCK)
     padded = np.pad(rows, ((0, n_blocks * _BLOCK - len(rows)), (0, 0)), mode="edge")
     return padded.reshape(n_blocks, _BLOCK, rows.shape[1])
 
 
-def _around(values: NDArray[np.generic]) -> NDArray[np.float64]:
+def _around(values: NDArray[np.floating]) -> NDArray[np.float64]:
     totals = np.cumsum(np.pad(values, ((_REACH + 1, _REACH), (0, 0))), axis=0, dtype=np.float64)
     return np.asarray(totals[2 * _REACH + 1 :] - totals[: -2 * _REACH - 1])

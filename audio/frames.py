@@ -18,7 +18,11 @@ Powers = NDArray[np.float32]
 Decibels = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+RATE_HZ: Final = 16000
+"""Sample rate at which channels are heard."""
 FRAME_MS: Final = 10
+HOP: Final = RATE_HZ * FRAME_MS // 1000
+"""Samples of one frame."""
 SILENCE: Final = 1e-10
 """Power that counts as digital silence (-100 dBFS)."""
 
@@ -28,29 +32,23 @@ _PRE_EMPHASIS: Final = 0.95
 _BLOCK_FRAMES: Final = 1024
 
 
-def frame_length(rate_hz: int) -> int:
-    """Samples of one frame."""
-    return rate_hz * FRAME_MS // 1000
-
-
-def n_frames(n_samples: int, rate_hz: int) -> int:
+def n_frames(n_samples: int) -> int:
     """Frames that cover ``n_samples`` (the last one may be short)."""
-    return -(-n_samples // frame_length(rate_hz))
+    return -(-n_samples // HOP)
 
 
-def band_powers(samples: Samples, rate_hz: int) -> Powers:
+def band_powers(samples: Samples) -> Powers:
     """Power per frame and band, shape ``(n_frames, N_BANDS)``, full scale = 1 before weighting."""
-    hop = frame_length(rate_hz)
-    window = 2 * hop
-    rows = n_frames(len(samples), rate_hz)
+    window = 2 * HOP
+    rows = n_frames(len(samples))
     taper = np.hanning(window + 1)[:-1].astype(np.float32)
-    weights, first_bins = _bands(window, rate_hz)
+    weights, first_bins = _bands(window)
     weights /= np.float32((taper.astype(np.float64) ** 2).sum())
     powers = np.empty((rows, N_BANDS), dtype=np.float32)
     for first in range(0, rows, _BLOCK_FRAMES):
         last = min(first + _BLOCK_FRAMES, rows)
-        chunk = _padded(samples, first * hop - hop // 2, (last - 1) * hop - hop // 2 + window)
-        framed = np.lib.stride_tricks.sliding_window_view(chunk, window)[::hop] * taper
+        chunk = _padded(samples, first * HOP - HOP // 2, (last - 1) * HOP - HOP // 2 + window)
+        framed = np.lib.stride_tricks.sliding_window_view(chunk, window)[::HOP] * taper
         spectra = fft.rfft(framed, axis=1)
         # Summed without BLAS: its threads would fight the other workers for the cores.
         weighted = (spectra.real**2 + spectra.imag**2) * weights
@@ -58,16 +56,15 @@ def band_powers(samples: Samples, rate_hz: int) -> Powers:
     return powers
 
 
-def frame_powers(samples: Samples, rate_hz: int) -> NDArray[np.float32]:
+def frame_powers(samples: Samples) -> NDArray[np.float32]:
     """Mean square per frame (no taper, no weighting), shape ``(n_frames,)``; full scale = 1."""
-    hop = frame_length(rate_hz)
-    rows = n_frames(len(samples), rate_hz)
-    whole = len(samples) // hop
+    rows = n_frames(len(samples))
+    whole = len(samples) // HOP
     powers = np.zeros(rows, dtype=np.float32)
-    framed = samples[: whole * hop].reshape(whole, hop)
-    powers[:whole] = np.einsum("ij,ij->i", framed, framed) / np.float32(hop)
+    framed = samples[: whole * HOP].reshape(whole, HOP)
+    powers[:whole] = np.einsum("ij,ij->i", framed, framed) / np.float32(HOP)
     if rows > whole:
-        rest = samples[whole * hop :]
+        rest = samples[whole * HOP :]
         powers[whole] = float(np.dot(rest, rest)) / len(rest)
     return powers
 
@@ -83,7 +80,7 @@ def mean_db(power: NDArray[np.floating]) -> float:
 
 
 def from_db(decibels: float) -> float:
-    """DB to a power ratio."""
+    """A power ratio from dB."""
     return float(10 ** (decibels / 10))
 
 
@@ -124,7 +121,7 @@ def _padded(samples: Samples, start: int, stop: int) -> Samples:
     return np.pad(inside, (max(-start, 0), max(stop - max(len(samples), start), 0)))[: stop - start]
 
 
-def _bands(window: int, rate_hz: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    hz = np.fft.rfftfreq(window, 1 / rate_hz)
-    emphasis = 1 + _PRE_EMPHASIS**2 - 2 * _PRE_EMPHASIS * np.cos(2 * np.pi * hz / rate_hz)
+def _bands(window: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    hz = np.fft.rfftfreq(window, 1 / RATE_HZ)
+    emphasis = 1 + _PRE_EMPHASIS**2 - 2 * _PRE_EMPHASIS * np.cos(2 * np.pi * hz / RATE_HZ)
     return np.asarray(2 * emphasis / window, dtype=np.float32), np.searchsorted(hz, _EDGES_HZ)

@@ -1,37 +1,44 @@
 """Hear a dialogue: two channels of samples in, when each side speaks out.
 
 The steps, each a function of arrays: the leak path from the model's to the user's channel and its removal (``leak``),
-VAD on each channel at one common level (``vad``), the noise floor (``floor``), and the edges from energy (``refine``).
+VAD on each channel at one common level (``vad``, ``voice``), the noise floor (``floor``), and the edges from energy
+(``refine``). A long log is heard stretch by stretch, so that memory does not grow with it and a room, a level or a
+noise may change on the way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from audio.floor import noise_floor, stands_out
 from audio.frames import (
     FRAME_MS,
-    SILENCE,
+    RATE_HZ,
     Mask,
     Samples,
-    band_powers,
     bridge,
     drop_short,
     frame_powers,
     from_db,
     mean_db,
+    n_frames,
     runs,
     to_db,
-    widen,
 )
-from audio.leak import LeakConfig, find_leak, leaked, residue
-from audio.refine import RefineConfig, edges, hysteresis, speech_frames
-from audio.vad import VAD_RATE_HZ, Vad
-from schemas.clock import array_to_s, samples_to_seconds
+from audio.leak import LeakConfig, find_leak, leaked
+from audio.vad import Vad
+from audio.voice import Voice, VoiceConfig, own_voice
+from schemas.clock import array_to_s, samples_to_seconds, seconds_to_samples
+
+STRETCH_S: Final = 300
+"""A log is heard in stretches of at least this (and less than twice this) ..."""
+CONTEXT_S: Final = 20
+"""... each with this much of its neighbours around it."""
 
 
 class HearConfig(BaseModel):
@@ -41,23 +48,15 @@ class HearConfig(BaseModel):
 
     leak: LeakConfig = LeakConfig()
     """Leak of the model's voice into the user's channel."""
-    refine: RefineConfig = RefineConfig()
-    """From VAD output to segments."""
-    worth_db: float = 7.0
-    """Frames in which no band stands out this far from its low values around are not shown to the VAD."""
-    silent_dbfs: float = -75.0
-    """Frames below this level hold no speech."""
-    vad_level_dbfs: float = -26.0
-    """Level to which a channel is scaled for the VAD."""
-    max_gain_db: float = 36.0
-    """Upper bound of that scaling."""
+    voice: VoiceConfig = VoiceConfig()
+    """VAD and the edges of speech."""
     audible_leak_db: float = 3.0
     """Leak counts as heard this far above the noise."""
 
 
 @dataclass(frozen=True)
 class Segments:
-    """Stretches in order: ``start_s``, ``end_s`` (exact to 10 ms) and RMS ``level_db`` (dBFS), each of shape ``(n,)``."""
+    """Stretches in order: ``start_s``, ``end_s`` and RMS ``level_db`` (dBFS), each of shape ``(n,)``."""
 
     start_s: NDArray[np.float64]
     end_s: NDArray[np.float64]
@@ -66,54 +65,107 @@ class Segments:
 
 @dataclass(frozen=True)
 class ChannelActivity:
-    """What one channel holds; see the columns of table ``activity``."""
+    """What one channel holds; the fields are those of table ``activity``."""
 
     duration_s: float
     speech: Segments
     leak: Segments
     level_db: float | None
     noise_db: float | None
-    leak_db: float | None = None
-    leak_delay_ms: float | None = None
+    leak_db: float | None
+    leak_delay_ms: float | None
 
 
 @dataclass(frozen=True)
-class _Voice:
-    """Per 10 ms frame of a channel without leak: own speech, surely nobody, and mean square."""
+class _Channel:
+    """Frames of a channel, each ``(n,)``: mean square as recorded, own speech, surely nobody, the other side's leak."""
 
+    power: NDArray[np.float32]
     speech: Mask
     quiet: Mask
-    power: NDArray[np.float32]
+    leak: Mask
 
 
-_BEFORE, _AFTER = 20, 30
-"""Frames before and after what the VAD calls speech that are not trusted to be noise."""
+@dataclass(frozen=True)
+class _Stretch:
+    """Both channels of a stretch, and the leak between them (energies are sums of the frames' mean squares)."""
+
+    model: _Channel
+    user: _Channel
+    leak_delay_ms: float | None
+    leak_energy: float
+    model_energy: float
 
 
 def hear(
-    model: Samples, user: Samples, vad: Vad, *, rate_hz: int = VAD_RATE_HZ, config: HearConfig | None = None
+    model: Samples, user: Samples, vad: Vad, config: HearConfig | None = None
 ) -> tuple[ChannelActivity, ChannelActivity]:
-    """Activity of the model's and of the user's channel.
+    """Activity of the model's and of the user's channel: ``(n,)`` samples each, full scale 1, at ``frames.RATE_HZ``."""
+    return hear_stream([(model, user)], vad, config)
 
-    Both have shape ``(n,)``, full scale 1, at 16 kHz. The user's channel is rid of the model's leak first.
-    """
+
+def hear_stream(
+    pieces: Iterable[tuple[Samples, Samples]], vad: Vad, config: HearConfig | None = None
+) -> tuple[ChannelActivity, ChannelActivity]:
+    """``hear`` for a log that comes in pieces of ``(model, user)`` samples; both arrays of a piece are equally long."""
     config = config or HearConfig()
+    heard = []
+    n_samples = 0
+    for model, user, first, last in _stretches(pieces):
+        whole = _hear_stretch(model, user, vad, config)
+        keep = slice(n_frames(first), n_frames(last))
+        heard.append((_kept(whole.model, keep), _kept(whole.user, keep), whole))
+        n_samples += last - first
+    duration_s = samples_to_seconds(n_samples, RATE_HZ)
+    leaky = [whole for _, _, whole in heard if whole.leak_delay_ms is not None]
+    loudest = max(leaky, key=lambda whole: whole.leak_energy, default=None)
+    leak_db, leak_delay_ms = None, None
+    if loudest is not None:
+        leak_delay_ms = loudest.leak_delay_ms
+        energies = np.array([[whole.leak_energy, whole.model_energy] for whole in leaky])
+        leak_db = mean_db(energies[:, 0]) - mean_db(energies[:, 1])
+    return (
+        _activity([model for model, _, _ in heard], duration_s, None, None),
+        _activity([user for _, user, _ in heard], duration_s, leak_db, leak_delay_ms),
+    )
+
+
+def _stretches(pieces: Iterable[tuple[Samples, Samples]]) -> Iterator[tuple[Samples, Samples, int, int]]:
+    """Stretches of the log with their surroundings; samples ``[first, last)`` of each are the stretch itself."""
+    length, context = seconds_to_samples(STRETCH_S, RATE_HZ), seconds_to_samples(CONTEXT_S, RATE_HZ)
+    model, user = np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
+    before = 0
+    for more_model, more_user in pieces:
+        model = np.concatenate([model, more_model]) if len(model) else more_model
+        user = np.concatenate([user, more_user]) if len(user) else more_user
+        while len(model) >= before + 2 * length:
+            end = before + length
+            yield model[: end + context], user[: end + context], before, end
+            model, user = model[end - context :], user[end - context :]
+            before = context
+    yield model, user, before, len(model)
+
+
+def _hear_stretch(model: Samples, user: Samples, vad: Vad, config: HearConfig) -> _Stretch:
+    model_power, user_power = frame_powers(model), frame_powers(user)
+    nothing = np.zeros(len(user_power), dtype=bool)
     model, user = _without_dc(model), _without_dc(user)
-    path = find_leak(model, user, rate_hz, config.leak)
-    model_activity = _activity(model, _own_voice(model, None, vad, rate_hz, config), rate_hz)
+    path = find_leak(model, user, config.leak)
+    voice = own_voice(model, None, vad, config.voice, config.leak)
+    spoken = _Channel(model_power, voice.speech, voice.quiet, nothing)
     if path is None:
-        return model_activity, _activity(user, _own_voice(user, None, vad, rate_hz, config), rate_hz)
-    model_power = frame_powers(model, rate_hz)
-    leak = leaked(model, path, rate_hz, model_power > from_db(config.silent_dbfs))
-    leak_power = frame_powers(leak, rate_hz)
-    voice = _own_voice(user - leak, leak, vad, rate_hz, config)
-    return model_activity, _activity(
-        user,
-        voice,
-        rate_hz,
-        leak=_heard_leak(voice, leak_power, config),
-        leak_db=mean_db(leak_power) - mean_db(model_power),
+        voice = own_voice(user, None, vad, config.voice, config.leak)
+        return _Stretch(spoken, _Channel(user_power, voice.speech, voice.quiet, nothing), None, 0.0, 0.0)
+    leak = leaked(model, path, model_power > from_db(config.voice.silent_dbfs))
+    voice = own_voice(user - leak, leak, vad, config.voice, config.leak)
+    leak_power = frame_powers(leak)
+    heard_leak = _heard_leak(voice, user_power, leak_power, config)
+    return _Stretch(
+        model=spoken,
+        user=_Channel(user_power, voice.speech, voice.quiet, heard_leak),
         leak_delay_ms=path.delay_ms,
+        leak_energy=float(leak_power.sum(dtype=np.float64)),
+        model_energy=float(frame_powers(model).sum(dtype=np.float64)),
     )
 
 
@@ -121,61 +173,32 @@ def _without_dc(samples: Samples) -> Samples:
     return samples - np.float32(samples.mean(dtype=np.float64)) if len(samples) else samples
 
 
-def _own_voice(samples: Samples, leak: Samples | None, vad: Vad, rate_hz: int, config: HearConfig) -> _Voice:
-    """Speech of a channel from which ``leak`` was subtracted, as far as the filter goes."""
-    power = frame_powers(samples, rate_hz)
-    bands = band_powers(samples, rate_hz)
-    worth = stands_out(bands, config.worth_db) & (power > from_db(config.silent_dbfs))
-    probability = vad.probabilities(_at_vad_level(samples, power, worth, config), worth)
-    core = hysteresis(probability, config.refine.on, config.refine.off)
-    quiet = ~widen(core, _BEFORE, _AFTER)
-    if leak is None:
-        floor = noise_floor(bands, quiet)
-    else:
-        leak_bands = band_powers(leak, rate_hz)
-        quiet &= leak_bands.sum(axis=1) <= SILENCE
-        floor = noise_floor(bands, quiet)
-        floor = floor + residue(bands, leak_bands, floor, config.leak)
-    found = edges(core, bands, floor, quiet, config.refine)
-    if found is None:
-        return _Voice(np.zeros_like(core), quiet, power)
-    return _Voice(speech_frames(core, found, config.refine), quiet, power)
-
-
-def _at_vad_level(samples: Samples, power: NDArray[np.float32], where: Mask, config: HearConfig) -> Samples:
-    """The samples with the loud frames of ``where`` brought to the level that the VAD hears best."""
-    if not where.any():
-        return samples
-    gain_db = min(config.vad_level_dbfs - float(np.quantile(to_db(power[where]), 0.8)), config.max_gain_db)
-    return np.asarray(samples * np.float32(10 ** (gain_db / 20)), dtype=np.float32)
-
-
-def _heard_leak(voice: _Voice, leak_power: NDArray[np.float32], config: HearConfig) -> Mask:
+def _heard_leak(voice: Voice, power: NDArray[np.float32], leak_power: NDArray[np.float32], config: HearConfig) -> Mask:
     """Where the leak stood out of the noise and the user did not speak."""
-    noise_db = mean_db(voice.power[voice.quiet]) if voice.quiet.any() else config.silent_dbfs
-    least_db = max(noise_db + config.audible_leak_db, config.silent_dbfs)
-    audible = bridge(leak_power > from_db(least_db), config.refine.pause_ms // FRAME_MS)
-    return drop_short(audible & ~voice.speech, config.refine.min_speech_ms // FRAME_MS)
+    refine, silent_dbfs = config.voice.refine, config.voice.silent_dbfs
+    noise_db = mean_db(power[voice.quiet]) if voice.quiet.any() else silent_dbfs
+    audible = leak_power > from_db(max(noise_db + config.audible_leak_db, silent_dbfs))
+    return drop_short(bridge(audible, refine.pause_ms // FRAME_MS) & ~voice.speech, refine.min_speech_ms // FRAME_MS)
+
+
+def _kept(channel: _Channel, keep: slice) -> _Channel:
+    return _Channel(channel.power[keep], channel.speech[keep], channel.quiet[keep], channel.leak[keep])
 
 
 def _activity(
-    raw: Samples,
-    voice: _Voice,
-    rate_hz: int,
-    *,
-    leak: Mask | None = None,
-    leak_db: float | None = None,
-    leak_delay_ms: float | None = None,
+    parts: list[_Channel], duration_s: float, leak_db: float | None, leak_delay_ms: float | None
 ) -> ChannelActivity:
-    raw_power = frame_powers(raw, rate_hz)
-    duration_s = samples_to_seconds(len(raw), rate_hz)
-    nobody = voice.quiet & ~voice.speech
+    power, speech, quiet = (
+        np.concatenate([part.power for part in parts]),
+        np.concatenate([part.speech for part in parts]),
+        np.concatenate([part.quiet for part in parts]),
+    )
     return ChannelActivity(
         duration_s=duration_s,
-        speech=_segments(voice.speech, raw_power, duration_s),
-        leak=_segments(np.zeros_like(voice.speech) if leak is None else leak, raw_power, duration_s),
-        level_db=mean_db(raw_power[voice.speech]) if voice.speech.any() else None,
-        noise_db=mean_db(raw_power[nobody]) if nobody.any() else None,
+        speech=_segments(speech, power, duration_s),
+        leak=_segments(np.concatenate([part.leak for part in parts]), power, duration_s),
+        level_db=mean_db(power[speech]) if speech.any() else None,
+        noise_db=mean_db(power[quiet]) if quiet.any() else None,
         leak_db=leak_db,
         leak_delay_ms=leak_delay_ms,
     )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy import fft, signal
 
-from audio.frames import Mask, Powers, Samples, frame_length, frame_powers, runs, widen
+from audio.frames import FRAME_MS, HOP, RATE_HZ, Mask, Powers, Samples, from_db, runs, widen
 
 
 class LeakConfig(BaseModel):
@@ -28,7 +28,7 @@ class LeakConfig(BaseModel):
     """Latest arrival that counts as leak."""
     tail_ms: int = 160
     """Reflections after the first arrival that are modelled."""
-    clear_ratio: float = 8.0
+    clear_ratio: float = 10.0
     """Peak of the path's energy over the mean of the lags where no leak can be, above which there is a leak."""
     max_windows: int = 400
     """Windows of about one second that take part in the estimate (spread evenly over the log)."""
@@ -51,42 +51,45 @@ class LeakPath:
 
 _WINDOW: Final = 16384
 _LEAD_MS: Final = 8
+_ACOUSTIC_MS: Final = 5
+_NEVER_MS: Final = 60
+_DOUBT: Final = 1.5
 _SMOOTH: Final = 32
 _ACTIVE_BELOW_PEAK: Final = 1e-3
+_LEAST_OVERLAP: Final = 0.3
+_SILENT_WINDOW: Final = 1e-6
+_LEAST_ENERGY: Final = 1e-2
+_ENOUGH: Final = 100
 _RIDGE: Final = 1e-3
 
 
-def find_leak(model: Samples, user: Samples, rate_hz: int, config: LeakConfig) -> LeakPath | None:
+def find_leak(model: Samples, user: Samples, config: LeakConfig) -> LeakPath | None:
     """The path from the model's channel to the user's, or None when nothing stands out.
 
     Both arrays have shape ``(n,)``.
     """
     starts = _active_windows(model, config.max_windows)
-    if not len(starts):
+    energy = np.array([np.dot(user[i : i + _WINDOW], user[i : i + _WINDOW]) for i in starts])
+    if not energy.any():
         return None
+    weights = 1 / np.maximum(energy, np.median(energy[energy > 0]) * _LEAST_ENERGY)
     cross = np.zeros(_WINDOW // 2 + 1, dtype=np.complex128)
     power = np.zeros(_WINDOW // 2 + 1, dtype=np.float64)
     taper = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
-    for start in starts:
-        x = fft.rfft(model[start : start + _WINDOW] * taper)
-        heard = user[start : start + _WINDOW] * taper
-        weight = 1 / (float(np.dot(heard, heard)) + 1e-9)
-        cross += weight * (np.conj(x) * fft.rfft(heard))
-        power += weight * (x.real**2 + x.imag**2)
-    if not power.any():
-        return None
-    response = fft.irfft(cross / (power + _RIDGE * power.max()))
-    return _trim(np.asarray(response, dtype=np.float64), rate_hz, config)
+    for start, weight in zip(starts, weights, strict=True):
+        said = fft.rfft(model[start : start + _WINDOW] * taper)
+        cross += weight * (np.conj(said) * fft.rfft(user[start : start + _WINDOW] * taper))
+        power += weight * (said.real**2 + said.imag**2)
+    response = fft.irfft(cross / (power + _RIDGE * power.max())) / _overlap(taper)
+    return _trim(np.asarray(response, dtype=np.float64), config)
 
 
-def leaked(model: Samples, path: LeakPath, rate_hz: int, audible: Mask) -> Samples:
-    """What arrives in the user's channel, shape as ``model``; zero where the model is not ``audible`` (10 ms frames)."""
-    hop = frame_length(rate_hz)
-    out = np.zeros(len(model) + path.first_tap + len(path.taps) + hop, dtype=np.float32)
-    for first, last in runs(widen(audible, 1, 1)) * hop:
-        piece = model[max(first, 0) : last]
-        arrives = signal.oaconvolve(piece, path.taps).astype(np.float32)
-        begin = max(first, 0) + path.first_tap
+def leaked(model: Samples, path: LeakPath, audible: Mask) -> Samples:
+    """What arrives in the user's channel, shape as ``model``. Frames where the model is not ``audible`` add nothing."""
+    out = np.zeros(len(model) + path.first_tap + len(path.taps) + HOP, dtype=np.float32)
+    for first, last in runs(widen(audible, 1, 1)) * HOP:
+        arrives = signal.oaconvolve(model[first:last], path.taps).astype(np.float32)
+        begin = first + path.first_tap
         lost = max(-begin, 0)
         out[begin + lost : begin + len(arrives)] += arrives[lost:]
     return out[: len(model)]
@@ -98,44 +101,50 @@ def residue(heard: Powers, leak: Powers, floor: Powers, config: LeakConfig) -> P
     The share that stays is measured per band on frames where the leak, before subtraction, is well above the floor;
     the user speaks over a minority of them, so a quantile tells it. Late reverberation is the leak, decaying.
     """
-    frames_per_s = 100
-    fall = 10 ** (-config.decay_db_s / 10 / frames_per_s)
+    fall = from_db(-config.decay_db_s * FRAME_MS / 1000)
     total = leak.sum(axis=1)
     alone = (total > total.max(initial=0) * 1e-2)[:, None] & (leak > 4 * floor)
     share = np.full(leak.shape[1], config.max_share, dtype=np.float32)
     for band in range(leak.shape[1]):
         frames = alone[:, band]
-        if frames.sum() >= frames_per_s:
+        if frames.sum() >= _ENOUGH:
             share[band] = np.quantile(heard[frames, band] / leak[frames, band], config.share_quantile)
     envelope = signal.lfilter([1 - fall], [1, -fall], leak, axis=0).astype(np.float32)
-    return np.minimum(share, config.max_share) * np.maximum(leak, envelope)
+    return np.asarray(np.minimum(share, config.max_share) * np.maximum(leak, envelope), dtype=np.float32)
 
 
 def _active_windows(model: Samples, limit: int) -> NDArray[np.int64]:
-    starts = np.arange(0, len(model) - _WINDOW + 1, _WINDOW // 2, dtype=np.int64)
-    if not len(starts):
-        return starts
-    # _WINDOW // 2 samples are a whole number of 32-sample blocks at any rate: sum them instead of squaring twice.
-    halves = frame_powers(model[: (len(model) // (_WINDOW // 2)) * (_WINDOW // 2)], 100 * _WINDOW // 2)
-    energy = halves[: len(starts)] + halves[1 : len(starts) + 1]
-    active = starts[energy > max(float(energy.max()) * _ACTIVE_BELOW_PEAK, 1e-9)]
+    half = _WINDOW // 2
+    parts = model[: len(model) // half * half].reshape(-1, half)
+    energy = np.einsum("ij,ij->i", parts, parts)
+    energy = energy[:-1] + energy[1:]
+    active = np.flatnonzero(energy > max(float(energy.max(initial=0)) * _ACTIVE_BELOW_PEAK, _SILENT_WINDOW))
     if len(active) > limit:
         active = active[np.linspace(0, len(active) - 1, limit).astype(np.int64)]
-    return active
+    return active * half
 
 
-def _trim(response: NDArray[np.float64], rate_hz: int, config: LeakConfig) -> LeakPath | None:
-    per_ms = rate_hz / 1000
-    lead, tail = int(_LEAD_MS * per_ms), int(config.tail_ms * per_ms)
+def _overlap(taper: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How much of itself a tapered window still covers at each lag, circular: what arrives late is seen less."""
+    spectrum = np.abs(fft.rfft(taper.astype(np.float64), 2 * _WINDOW)) ** 2
+    covered = fft.irfft(spectrum)[:_WINDOW] / float(np.dot(taper, taper))
+    return np.asarray(np.maximum(covered[np.minimum(np.arange(_WINDOW), _WINDOW - np.arange(_WINDOW))], _LEAST_OVERLAP))
+
+
+def _trim(response: NDArray[np.float64], config: LeakConfig) -> LeakPath | None:
+    """The part of a response of ``_WINDOW`` lags (negative ones at its end) that stands out of chance."""
+    per_ms = RATE_HZ // 1000
     energy = np.convolve(response**2, np.full(_SMOOTH, 1 / _SMOOTH), mode="same")
-    never = energy[len(response) * 5 // 8 : len(response) * 15 // 16]
-    null = float(never.mean())
-    reach = energy[: int(config.max_delay_ms * per_ms)]
-    peak = int(reach.argmax())
-    if reach[peak] < config.clear_ratio * null or reach[peak] < 1e-12:
+    chance = float(energy[-config.max_delay_ms * per_ms : -_NEVER_MS * per_ms].mean())
+    lags = np.arange(-_LEAD_MS * per_ms, (config.max_delay_ms + config.tail_ms) * per_ms)
+    gain = np.clip(1 - _DOUBT * chance / np.maximum(energy[lags], 1e-20), 0, 1)
+    arrivals = energy[: config.max_delay_ms * per_ms]
+    acoustic = arrivals[_ACOUSTIC_MS * per_ms :]
+    least = max(config.clear_ratio * chance, 1e-12)
+    # A codec's own crosstalk has no delay and may hide the air's.
+    peak = int(acoustic.argmax()) + _ACOUSTIC_MS * per_ms if acoustic.max() > least else int(arrivals.argmax())
+    if arrivals[peak] < least:
         return None
-    lags = np.arange(peak - lead, peak + tail)
-    gain = np.clip(1 - null / np.maximum(energy[lags], 1e-20), 0, 1)
-    exact = peak - _SMOOTH + int(np.abs(response[np.arange(peak - _SMOOTH, peak + _SMOOTH)]).argmax())
-    taps = np.asarray(response[lags] * gain, dtype=np.float32)
-    return LeakPath(taps=taps, first_tap=peak - lead, delay_ms=exact / per_ms)
+    around = np.arange(peak - _SMOOTH, peak + _SMOOTH)
+    exact = int(around[np.abs(response[around]).argmax()])
+    return LeakPath(np.asarray(response[lags] * gain, dtype=np.float32), int(lags[0]), exact / per_ms)

@@ -44,6 +44,10 @@ class RefineConfig(BaseModel):
     """Shorter stretches above the floor are clicks and breaths."""
     min_core_ms: int = 40
     """Of which the VAD must have called speech."""
+    loud_below_speech_db: float = 15.0
+    """Frames this near to the speaker's level, in which the VAD found nobody, are shown to it again, alone."""
+    doubtful_ms: int = 60
+    """So long must such a stretch be."""
     stand_out_db: float = 7.0
     """The loud parts of a segment lie this far above what is silence there, else it is not the speaker."""
 
@@ -73,11 +77,13 @@ def speech_level_db(loud: NDArray[np.float32], core: Mask) -> float | None:
 class Edges:
     """What the energy of a channel says, per 10 ms frame (all ``(n,)``).
 
-    ``sounding`` frames hold more than noise and remaining leak; ``clear`` ones so much more that it must be somebody.
+    ``sounding`` frames hold more than noise and remaining leak, ``clear`` ones so much more that it must be somebody,
+    and ``loud`` ones are besides near the speaker's own level.
     """
 
     sounding: Mask
     clear: Mask
+    loud: Mask
 
 
 def edges(core: Mask, powers: Powers, floor: Powers, quiet: Mask, config: RefineConfig) -> Edges | None:
@@ -96,12 +102,14 @@ def edges(core: Mask, powers: Powers, floor: Powers, quiet: Mask, config: Refine
         from_db(level_db - config.below_speech_db),
         from_db(level_db - config.least_below_speech_db),
     )
-    return Edges(sounding=over > least, clear=over > least * from_db(config.stand_out_db))
+    clear = over > least * from_db(config.stand_out_db)
+    loud = clear & (over > from_db(level_db - config.loud_below_speech_db))
+    return Edges(sounding=over > least, clear=clear, loud=loud)
 
 
 def speech_frames(core: Mask, found: Edges, config: RefineConfig) -> Mask:
     """Frames of speech, dips below ``pause_ms`` bridged, shape ``(n,)``."""
-    near = widen(core, config.reach_before_ms // FRAME_MS, config.reach_after_ms // FRAME_MS)
+    near = _near(core, config)
     sounding, clear = found.sounding & near, found.clear & near
     spans = runs(bridge(sounding, config.pause_ms // FRAME_MS))
     keep = (
@@ -110,6 +118,17 @@ def speech_frames(core: Mask, found: Edges, config: RefineConfig) -> Mask:
         & (_frames_within(spans, clear) >= 0.1 * _frames_within(spans, sounding))
     )
     return fill(spans[keep], len(core))
+
+
+def doubtful_frames(core: Mask, found: Edges, config: RefineConfig) -> Mask:
+    """Stretches as loud as the speaker in which the VAD found nobody, shape ``(n,)``."""
+    loud = found.loud & ~_near(core, config)
+    spans = runs(bridge(loud, config.pause_ms // FRAME_MS))
+    return fill(spans[_frames_within(spans, loud) * FRAME_MS >= config.doubtful_ms], len(core))
+
+
+def _near(core: Mask, config: RefineConfig) -> Mask:
+    return widen(core, config.reach_before_ms // FRAME_MS, config.reach_after_ms // FRAME_MS)
 
 
 def _frames_within(spans: NDArray[np.int64], mask: Mask) -> NDArray[np.int64]:

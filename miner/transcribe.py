@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import polars as pl
+from pydantic import NonNegativeFloat
 
 from audio.asr import HEARD, LogFiles, Recogniser, WordsError, open_recogniser
 from miner.ingest.tree import join
@@ -28,7 +29,7 @@ class TranscribeConfig(StageConfig):
 
     asr: Literal["given"] = "given"
     """Backend: `given` reads the words that came with the log."""
-    speech_tolerance_s: float = 0.25
+    speech_tolerance_s: NonNegativeFloat = 0.25
     """A word this close to own-channel speech belongs to it, seconds; one further away was not said there."""
 
 

@@ -50,18 +50,27 @@ def write(path: Path, sound: Samples, rate_hz: int) -> Path:
     if suffix == ".opus":
         soundfile.write(path, sound, rate_hz, format="OGG", subtype="OPUS")
     elif suffix == ".m4a":
-        _encode(path, sound, rate_hz, "aac", "ipod", "fltp")
+        encode(path, sound, rate_hz, "aac", "ipod", "fltp")
     elif suffix == ".webm":
-        _encode(path, sound, rate_hz, "libopus", "webm", "flt")
+        encode(path, sound, rate_hz, "libopus", "webm", "flt")
     else:
         soundfile.write(path, sound, rate_hz)
     return path
 
 
-def _encode(path: Path, sound: Samples, rate_hz: int, codec: str, container: str, sample_format: str) -> None:
+def encode(
+    path: Path,
+    sound: Samples,
+    rate_hz: int,
+    codec: str,
+    container: str,
+    sample_format: str,
+    options: dict[str, str] | None = None,
+) -> None:
+    """Write float32 (n, channels) through PyAV. Starts at time 0, so that players drop the encoder's delay."""
     layout = {1: "mono", 2: "stereo", 3: "2.1", 6: "5.1"}[sound.shape[1]]
     planes = np.ascontiguousarray(sound.T) if sample_format.endswith("p") else sound.reshape(1, -1)
-    with av.open(str(path), "w", format=container) as file:
+    with av.open(str(path), "w", format=container, options=options or {}) as file:
         stream = file.add_stream(codec, rate=rate_hz, layout=layout)
         frame = av.AudioFrame.from_ndarray(planes, format=sample_format, layout=layout)
         frame.rate = rate_hz

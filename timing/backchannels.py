@@ -12,7 +12,7 @@ import numpy as np
 from timing.config import TurnRules
 from timing.intervals import FAR, NONE, Index, Mask, Spans, pick, union
 from timing.lexicon import Lexicon
-from timing.transcript import Said, ends_asking, only_backchannels
+from timing.transcript import COMMA, Said, ends_asking, only_backchannels
 
 
 def backchannel_ipus(said: Said, rules: TurnRules, lexicon: Lexicon) -> Mask:
@@ -41,7 +41,11 @@ def _short_and_held(runs: Spans, floors: Spans, rules: TurnRules) -> Mask:
 def _listening(said: Said, runs: Spans, run: Index, rules: TurnRules, lexicon: Lexicon) -> Index:
     """IPUs that open a stretch of own speech (``run``) with nothing but the lexicon's responses."""
     short = np.flatnonzero((said.n_words > 0) & (said.ipus.end - runs.start[run] <= rules.backchannel_words_max_ms))
-    listening = short[only_backchannels(said.text.gather(short), lexicon)]
+    texts = said.text.gather(short)
+    # "No," with more to come begins a sentence.
+    last_of_run = np.append(run[1:] != run[:-1], True)[: len(run)][short]
+    begins = texts.str.contains(COMMA).fill_null(False).to_numpy() & ~last_of_run
+    listening = short[only_backchannels(texts, lexicon) & ~begins]
     # Only an unbroken row of them from the stretch's first IPU on has the silence before it.
     nth_of_run = listening - np.searchsorted(run, run[listening], side="left")
     nth_listening = np.arange(len(listening)) - np.searchsorted(run[listening], run[listening], side="left")

@@ -54,10 +54,10 @@ class IssueRules(BaseModel):
     """B pause_takeover: the model speaks for more than this; below, it gave way or only acknowledged."""
     takeover_pause_ms: int = Field(1000, ge=0)
     """B pause_takeover: the user's pause is at most this long, or ..."""
-    reaction_ms: int = Field(700, ge=0)
-    """... longer by VAD's uncertainty, and the user goes on sooner than people react to speech (about 0.7 s)."""
+    reaction_ms: int = Field(750, ge=0)
+    """... longer by VAD's uncertainty, and the user goes on sooner than people respond to what they hear."""
     hesitation_ms: int = Field(500, ge=0)
-    """B: after a pause shorter than this the user goes on whatever follows; listeners do not respond that soon."""
+    """B: a pause shorter than this is hesitation inside speech; listeners do not respond that soon."""
     resume_speech_ms: int = Field(500, ge=0)
     """B pause_takeover without words: the user's next speech is longer than this, else it may be a backchannel."""
     no_response_ms: int = Field(3000, ge=1)

@@ -15,7 +15,7 @@ from schemas.timing_events import Event
 from timing.batch import USER
 from timing.config import IssueRules
 from timing.found import Found
-from timing.intervals import FAR, NONE, Index, Mask, intersection, pick
+from timing.intervals import FAR, NONE, Index, Mask, Spans, intersection, pick, union
 from timing.lexicon import load
 from timing.talk import UNKNOWN, Side, Talk
 from timing.transcript import joined, only_backchannels
@@ -35,13 +35,13 @@ class Intrusions:
     user_resumes: IntMs
     """End of that pause."""
     overlap: IntMs
-    """Speech of both at once."""
+    """Speech of both at once, hesitations in it counted as speech."""
     model_speech: IntMs
     user_speech_left: IntMs
     """User speech after that pause."""
 
 
-def find_intrusions(talk: Talk) -> Intrusions:
+def find_intrusions(talk: Talk, rules: IssueRules) -> Intrusions:
     """All model utterances that start inside a user utterance."""
     model, user = talk.model, talk.user
     u = user.turns.holding(model.turns.group, model.turns.start)
@@ -51,7 +51,7 @@ def find_intrusions(talk: Talk) -> Intrusions:
     model_end, user_end = model.turns.end[m], user.turns.end[u]
     ipu = user.speech.last_before(group, onset)
     resumes = np.minimum(pick(user.speech.start, user.speech.first_from(group, onset), FAR), user_end)
-    both = intersection(model.speech, user.speech)[0]
+    both = intersection(_fluent(model.speech, rules), _fluent(user.speech, rules))[0]
     return Intrusions(
         model=m,
         user=u,
@@ -66,9 +66,13 @@ def find_intrusions(talk: Talk) -> Intrusions:
     )
 
 
+def _fluent(speech: Spans, rules: IssueRules) -> Spans:
+    return union(speech.group, speech.start, speech.end, rules.hesitation_ms - 1)[0]
+
+
 def interruptions(talk: Talk, rules: IssueRules) -> list[Found]:
     """Issue B: cut_in, pause_takeover, cut_off; and the event terminal_overlap."""
-    at = find_intrusions(talk)
+    at = find_intrusions(talk, rules)
     pause = at.user_resumes - at.user_pauses
     in_pause = at.user_pauses <= at.onset
     under_way = at.since_user_start > rules.cut_in_after_ms

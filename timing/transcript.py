@@ -14,6 +14,7 @@ from timing.lexicon import Lexicon
 SENTENCE_END = r"[.?!。？！…][\"'”’)\]]*(?:\s|$)"
 LAST_SENTENCE = r"([^.?!。？！…]+[.?!。？！…\"'”’)\]]*)$"
 TRAILS_OFF = r"(?:\.\.\.|…|-|—)$"
+COMMA = r"[,、，]$"
 ASKS = r"[?？]"
 ENDS_ASKING = r"[?？][\"'”’)\]]*$"
 
@@ -157,16 +158,14 @@ def traits(text: pl.Series, last_ipu: pl.Series, punctuated: Mask, lexicon: Lexi
         lexicon.question_pattern
     )
     tail = pl.when(marked).then(pl.col("text").str.extract(LAST_SENTENCE)).otherwise(pl.col("last_ipu"))
-    closes = pl.col("tail").str.contains(lexicon.closing_pattern) | pl.col("whole").str.contains(
-        lexicon.closing_pattern
-    )
+    closes = pl.any_horizontal(pl.col("tail", "whole").str.contains(lexicon.closing_pattern))
+    answers = pl.col("whole").str.contains(lexicon.polite_answer_pattern)
+    asks_last = pl.when(marked).then(pl.col("text").str.contains(ENDS_ASKING)).otherwise(opens_asking)
     is_question = pl.when(marked).then(asks).otherwise(opens_asking)
     finished = pl.col("text").str.contains(SENTENCE_END + "$") & ~pl.col("text").str.contains(TRAILS_OFF)
     left_open = pl.col("tail").str.contains(lexicon.unfinished_pattern)
     return frame.with_columns(normalised(pl.col("text")).alias("whole"), normalised(tail).alias("tail")).select(
         is_question.alias("is_question"),
-        (closes & ~pl.when(marked).then(pl.col("text").str.contains(ENDS_ASKING)).otherwise(opens_asking)).alias(
-            "is_closing"
-        ),
+        (closes & ~answers & ~asks_last).alias("is_closing"),
         pl.when(marked).then(finished).when(left_open).then(False).otherwise(None).alias("is_complete"),
     )

@@ -12,8 +12,6 @@ from audio.frames import Mask, Samples
 
 VadName = Literal["silero", "webrtc"]
 
-VAD_RATE_HZ: Final = 16000
-
 _NEEDS: Final = {"silero": "faster-whisper onnxruntime", "webrtc": "webrtcvad-wheels"}
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from audio.frames import Mask, Samples, frame_length, runs, widen
-from audio.vad import VAD_RATE_HZ, VadName
+from audio.frames import HOP, Mask, Samples, runs, widen
+from audio.vad import VadName
 
 _WINDOW: Final = 512
 _CONTEXT: Final = 64
@@ -41,7 +41,7 @@ class Silero:
     def probabilities(self, samples: Samples, worth: Mask) -> NDArray[np.float32]:
         """See ``Vad``. A frame takes the probability of the window that holds its centre."""
         n_windows = -(-len(samples) // _WINDOW)
-        centres = np.arange(len(worth)) * frame_length(VAD_RATE_HZ) + frame_length(VAD_RATE_HZ) // 2
+        centres = np.arange(len(worth)) * HOP + HOP // 2
         window_of_frame = np.minimum(centres // _WINDOW, max(n_windows - 1, 0))
         asked = np.zeros(n_windows, dtype=bool)
         asked[window_of_frame[worth]] = True

@@ -8,8 +8,8 @@ import numpy as np
 import webrtcvad
 from numpy.typing import NDArray
 
-from audio.frames import Mask, Samples, frame_length
-from audio.vad import VAD_RATE_HZ, VadName
+from audio.frames import HOP, RATE_HZ, Mask, Samples
+from audio.vad import VadName
 
 _AGGRESSIVENESS: Final = 2
 _SMOOTH_FRAMES: Final = 7
@@ -23,12 +23,11 @@ class WebRtc:
     def probabilities(self, samples: Samples, worth: Mask) -> NDArray[np.float32]:
         """See ``Vad``."""
         vad = webrtcvad.Vad(_AGGRESSIVENESS)
-        hop = frame_length(VAD_RATE_HZ)
         pcm = (np.clip(samples, -1, 1) * 32767).astype("<i2")
-        raw = np.pad(pcm, (0, len(worth) * hop - len(pcm))).tobytes()
+        raw = np.pad(pcm, (0, len(worth) * HOP - len(pcm))).tobytes()
         said = np.zeros(len(worth), dtype=np.float32)
         for frame in np.flatnonzero(worth):
-            said[frame] = vad.is_speech(raw[frame * 2 * hop : (frame + 1) * 2 * hop], VAD_RATE_HZ)
+            said[frame] = vad.is_speech(raw[frame * 2 * HOP : (frame + 1) * 2 * HOP], RATE_HZ)
         kernel = np.full(_SMOOTH_FRAMES, 1 / _SMOOTH_FRAMES, dtype=np.float32)
         return np.convolve(said, kernel, mode="same").astype(np.float32)
 

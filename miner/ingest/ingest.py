@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
 import xxhash
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, NonPositiveFloat, PositiveFloat
 
 from audio.decode import AudioInfo, DecodeError, channel_blocks, is_remote, probe
 from miner.ingest.check import LogSummary, Samples, follows, summarise
@@ -24,31 +25,32 @@ from store.stage import Batch, Quarantined, Stage, StageConfig, StageOutput
 
 BLOCK_S = 3.0
 HASH_BYTES = 1 << 20
+Share = Annotated[float, Field(ge=0, le=1)]
 COPIED = [name for name in DIALOGUES.schema if name in REFS.schema]
 
 
 class IngestConfig(StageConfig):
     """What makes a log unusable or odd."""
 
-    max_duration_s: float = 4 * 3600.0
+    max_duration_s: PositiveFloat = 4 * 3600.0
     """Longest log taken in, seconds: a longer one should be split."""
-    silent_peak_db: float = -80.0
+    silent_peak_db: NonPositiveFloat = -80.0
     """A channel whose samples never leave this range (dBFS, without DC) holds no sound."""
     allow_silent_model: bool = False
     """Take in logs whose model channel is silent. A mute model is a fault worth mining, a dead wire is not."""
-    identical_correlation: float = 0.999
-    """Channels with this correlation (either sign, zero lag) are one recording doubled."""
-    max_length_difference_s: float = 30.0
+    identical_correlation: Share = 0.99
+    """Channels with this correlation (either sign, zero lag) are one recording doubled; AAC leaves 0.998 of it."""
+    max_length_difference_s: NonNegativeFloat = 30.0
     """Two channel files may differ by this much before they are taken for different recordings, seconds."""
-    narrowband_rate_hz: int = 8_000
+    narrowband_rate_hz: NonNegativeInt = 8_000
     """Warn at this sample rate and below: words and VAD are less exact on telephone sound."""
-    clipped_share: float = 0.001
+    clipped_share: Share = 0.001
     """Warn when more than this share of a channel's samples is at full scale."""
-    nearly_silent_db: float = -65.0
+    nearly_silent_db: NonPositiveFloat = -65.0
     """Warn when the RMS of a whole channel is below this, dBFS."""
-    swapped_follow: float = 0.35
+    swapped_follow: Share = 0.35
     """Warn of swapped roles when the model's channel follows the user's with this correlation of 10 ms levels."""
-    swapped_follow_back: float = 0.15
+    swapped_follow_back: Share = 0.15
     """... and the user's follows the model's by less than this: crosstalk both ways says nothing of roles."""
 
 

@@ -13,7 +13,7 @@ from schemas.reasons import Reason
 from schemas.table import Column, Table
 
 AUDIO_SUFFIXES = frozenset(
-    {".wav", ".wave", ".w64", ".rf64", ".aif", ".aiff", ".au", ".caf", ".flac", ".ogg", ".oga", ".opus", ".mp3"}
+    {".wav", ".wave", ".w64", ".rf64", ".aif", ".aiff", ".au", ".caf", ".sph", ".flac", ".ogg", ".oga", ".opus", ".mp3"}
     | {".m4a", ".mp4", ".aac", ".webm", ".mka", ".wma"}
 )
 CHANNEL_NAMES = {"left": 0, "right": 1}

@@ -75,12 +75,11 @@ def _local_folders(root: str, folder: str, skipped: Counter[str]) -> Iterator[tu
                 elif entry.is_dir(follow_symlinks=False):
                     below.append(name)
                 elif entry.is_file():
-                    status = entry.stat()
-                    files.append(Entry(prefix + name, status.st_size, str(status.st_mtime_ns)))
+                    files.append(_local_entry(prefix + name, entry))
                 else:
                     skipped["link to a folder" if entry.is_dir() else "not a regular file"] += 1
-    except PermissionError:
-        skipped["folder without permission to read"] += 1
+    except OSError:
+        skipped["folder that cannot be read"] += 1
         return
     files.sort()
     yield folder or ".", files
@@ -112,6 +111,14 @@ def _parts(entry: Entry) -> tuple[tuple[str, ...], str]:
 def _remote_entry(path: str, info: dict[str, Any]) -> Entry:
     stamp = next((str(info[key]) for key in ("ETag", "etag", "LastModified", "mtime", "created") if key in info), "")
     return Entry(path, int(info.get("size") or 0), stamp)
+
+
+def _local_entry(path: str, entry: os.DirEntry[str]) -> Entry:
+    try:
+        status = entry.stat()
+    except OSError:
+        return Entry(path, 0, "")  # gone since it was listed: reading it will say so
+    return Entry(path, status.st_size, str(status.st_mtime_ns))
 
 
 def _is_utf8(name: str) -> bool:

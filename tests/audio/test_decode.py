@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -16,7 +17,7 @@ from scipy.signal import correlate
 
 from audio.decode import DecodeError, blocks, channel_blocks, load_channels, probe
 from schemas.reasons import Reason
-from tests.audio_files import FORMATS, click, turns, write
+from tests.audio_files import FORMATS, click, encode, turns, write
 
 RATES = (8000, 16000, 24000, 44100, 48000)
 
@@ -173,13 +174,64 @@ def test_a_damaged_flac_is_undecodable_and_not_truncated(tmp_path: Path) -> None
     assert reason_of(path) is Reason.UNDECODABLE
 
 
-def test_a_wav_whose_writer_did_not_know_its_length_is_whole(tmp_path: Path) -> None:
-    path = write(tmp_path / "log.wav", turns(np.random.default_rng(7), 16000), 16000)
-    content = bytearray(path.read_bytes())
-    content[40:44] = b"\xff\xff\xff\xff"
-    path.write_bytes(content)
+def patched(content: bytes, at: int, new: bytes) -> bytes:
+    return content[:at] + new + content[at + len(new) :]
 
-    assert len(whole(path)) == 48000
+
+def without_length(flac: bytes) -> bytes:
+    return patched(flac, 18, (int.from_bytes(flac[18:26], "big") >> 36 << 36).to_bytes(8, "big"))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "change"),
+    [
+        (".wav", lambda wav: patched(wav, 40, b"\xff\xff\xff\xff")),
+        (".wav", lambda wav: patched(patched(wav, 40, bytes(4)), 4, bytes(4))),
+        (".wav", lambda wav: wav + b"LIST\x40\0\0\0INFO"),
+        (".wav", lambda wav: wav[:36] + b"JUNK\x1b\0\0\0" + bytes(28) + wav[36:]),
+        (".flac", without_length),
+        (".flac", lambda flac: flac + bytes(1000)),
+        (".flac", lambda flac: b"ID3\x04\0\0\0\0\x07\x50" + bytes(976) + flac),
+        (".mp3", lambda mp3: mp3 + b"TAG" + b"x" * 125),
+        (".mp3", lambda mp3: b"ID3\x04\0\0\0\0\x07\x50" + bytes(976) + mp3),
+        (".ogg", lambda ogg: ogg + bytes(500)),
+        (".m4a", lambda m4a: m4a + bytes(100)),
+    ],
+)
+def test_odd_files_that_are_whole_are_read(tmp_path: Path, suffix: str, change: Callable[[bytes], bytes]) -> None:
+    path = write(tmp_path / f"log{suffix}", turns(np.random.default_rng(7), 24000, 2.0), 24000)
+    path.write_bytes(change(path.read_bytes()))
+
+    assert len(whole(path)) == pytest.approx(48000, abs=1024)
+
+
+@pytest.mark.parametrize("container", ["AIFF", "AU", "CAF", "W64", "RF64", "WAVEX", "NIST"])
+def test_rarer_containers(tmp_path: Path, container: str) -> None:
+    sound = turns(np.random.default_rng(7), 8000, 1.0)
+    soundfile.write(tmp_path / "log", sound, 8000, format=container, subtype="PCM_16")
+
+    assert np.abs(whole(tmp_path / "log") - sound).max() <= 2**-15
+
+
+@pytest.mark.parametrize(
+    ("name", "container", "codec", "sample_format", "options"),
+    [
+        ("fragmented.mp4", "mp4", "aac", "fltp", {"movflags": "frag_keyframe+empty_moov", "frag_duration": "500000"}),
+        ("index_first.m4a", "ipod", "aac", "fltp", {"movflags": "faststart"}),
+        ("bare.aac", "adts", "aac", "fltp", {}),
+        ("ffmpeg.opus", "ogg", "libopus", "flt", {}),
+    ],
+)
+def test_what_other_programs_write_is_read_whole_and_known_when_cut(
+    tmp_path: Path, name: str, container: str, codec: str, sample_format: str, options: dict[str, str]
+) -> None:
+    sound = turns(np.random.default_rng(7), 24000, 2.0)
+    path = tmp_path / name
+    encode(path, sound, 24000, codec, container, sample_format, options)
+
+    assert len(whole(path, rate_hz=24000)) == pytest.approx(48000, abs=2500)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    assert reason_of(path) is Reason.TRUNCATED
 
 
 def test_empty_missing_and_foreign_files_have_their_own_reasons(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ Maker = Callable[[Path, Rng], tuple[Path, Reason]]
 def make_malformed(folder: Path, n: int, seed: int) -> dict[Path, Reason]:
     """Write ``n`` bad logs below the folder, all kinds in turn, and say what is wrong with each.
 
-    They are meant for a folder source with the model on either channel. The same seed makes the same files.
+    They are meant for a folder source with the model on either channel. The same seed makes the same logs
+    (not always the same bytes: containers hold dates and serial numbers).
     """
     folder.mkdir(parents=True, exist_ok=True)
     made: dict[Path, Reason] = {}
@@ -66,8 +67,9 @@ def _doubled_mono(stem: Path, rng: Rng) -> tuple[Path, Reason]:
 
 def _silent_channel(stem: Path, rng: Rng) -> tuple[Path, Reason]:
     sound, rate_hz = _sound(rng)
-    sound[:, rng.integers(2)] = rng.choice([0.0, 0.0, 0.01])
-    return write(_named(stem, _suffix(rng, LOSSLESS)), sound, rate_hz), Reason.SILENT_CHANNEL
+    level = rng.choice([0.0, 0.01])
+    sound[:, rng.integers(2)] = level
+    return write(_named(stem, _suffix(rng, LOSSLESS if level else FORMATS)), sound, rate_hz), Reason.SILENT_CHANNEL
 
 
 def _dithered_silence(stem: Path, rng: Rng) -> tuple[Path, Reason]:
@@ -149,7 +151,7 @@ def _text(stem: Path, rng: Rng) -> tuple[Path, Reason]:
 
 
 def _damaged_inside(stem: Path, rng: Rng) -> tuple[Path, Reason]:
-    path = _good(stem, rng, ".flac")
+    path = write(_named(stem, ".flac"), turns(rng, 24000, 3.0), 24000)
     content = bytearray(path.read_bytes())
     middle = len(content) // 2
     content[middle : middle + 2000] = rng.bytes(2000)

@@ -90,13 +90,13 @@ def test_every_malformed_log_is_told_what_it_is(tmp_path: Path) -> None:
     assert len(set(wanted.values())) >= 9
 
 
-def test_the_fuzzer_makes_the_same_files_twice(tmp_path: Path) -> None:
-    first, second = (make_malformed(tmp_path / name, 25, seed=3) for name in ("a", "b"))
+def test_the_fuzzer_makes_the_same_logs_twice(tmp_path: Path) -> None:
+    first, second = (make_malformed(tmp_path / name, 2 * len(MAKERS), seed=3) for name in ("a", "b"))
 
-    assert [path.name for path in first] == [path.name for path in second]
-    for a, b in zip(first, second, strict=True):
-        if a.suffix not in (".webm", ".opus", ".ogg"):  # these containers hold a random serial number
-            assert a.read_bytes() == b.read_bytes(), a.name
+    def summary(made: dict[Path, Reason]) -> list[tuple[str, Reason, int]]:
+        return [(path.name, reason, path.stat().st_size) for path, reason in made.items()]
+
+    assert summary(first) == summary(second)
 
 
 def test_a_bad_log_costs_the_others_nothing(tmp_path: Path, sound: np.ndarray) -> None:

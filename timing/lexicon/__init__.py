@@ -25,6 +25,8 @@ class Lexicon(BaseModel):
     """Phrases that end the talk, standing alone or among fillers."""
     farewells: tuple[str, ...]
     """Phrases that end the talk at the end of any utterance."""
+    polite_answers: tuple[str, ...]
+    """Answers to an offer that sound like closings."""
     closing_fillers: tuple[str, ...]
     """What may stand around a closing."""
     question_openers: tuple[str, ...]
@@ -45,6 +47,11 @@ class Lexicon(BaseModel):
         filler = _any(self.closing_fillers + self.closings + self.farewells)
         closing = _any(self.closings + self.farewells)
         return f"^(?:{filler} )*{closing}(?: {filler})*$|(?:^| ){_any(self.farewells)}$"
+
+    @property
+    def polite_answer_pattern(self) -> str:
+        """Matches a text that is a polite answer and nothing else."""
+        return f"^{_any(self.polite_answers)}$"
 
     @property
     def question_pattern(self) -> str:

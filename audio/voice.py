@@ -1,0 +1,86 @@
+"""When one channel carries its own speaker's voice: VAD on the channel, brought to one level, and edges from energy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from audio.floor import noise_floor, stands_out
+from audio.frames import SILENCE, Mask, Samples, band_powers, frame_powers, from_db, to_db, widen
+from audio.leak import LeakConfig, residue
+from audio.refine import RefineConfig, doubtful_frames, edges, hysteresis, speech_frames
+from audio.vad import Vad
+
+
+class VoiceConfig(BaseModel):
+    """How a channel is shown to the VAD, and what is made of its answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    refine: RefineConfig = RefineConfig()
+    """From VAD output to segments."""
+    worth_db: float = 7.0
+    """Frames in which no band stands out this far from its low values around are not shown to the VAD."""
+    silent_dbfs: float = -75.0
+    """Frames below this level hold no speech."""
+    vad_level_dbfs: float = -26.0
+    """Level to which a channel is scaled for the VAD."""
+    max_gain_db: float = 36.0
+    """Upper bound of that scaling."""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Per 10 ms frame of a channel, each ``(n,)``: own speech, and surely nobody (neither speaker)."""
+
+    speech: Mask
+    quiet: Mask
+
+
+_BEFORE: Final = 20
+_AFTER: Final = 30
+"""Frames before and after what the VAD calls speech that are not trusted to be noise."""
+
+
+def own_voice(samples: Samples, leak: Samples | None, vad: Vad, config: VoiceConfig, leak_config: LeakConfig) -> Voice:
+    """Where the channel's own speaker speaks.
+
+    ``samples`` have shape ``(n,)`` at ``frames.RATE_HZ``, without DC; ``leak``, of the same shape, is what was already
+    subtracted from them, None when there was none.
+    """
+    if not len(samples):
+        return Voice(np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
+    power = frame_powers(samples)
+    bands = band_powers(samples)
+    worth = stands_out(bands, config.worth_db) & (power > from_db(config.silent_dbfs))
+    probability = vad.probabilities(_at_vad_level(samples, power, worth, config), worth)
+    core = hysteresis(probability, config.refine.on, config.refine.off)
+    quiet = ~widen(core, _BEFORE, _AFTER)
+    if leak is None:
+        floor = noise_floor(bands, quiet)
+    else:
+        leak_bands = band_powers(leak)
+        quiet &= leak_bands.sum(axis=1) <= SILENCE
+        floor = noise_floor(bands, quiet)
+        floor = floor + residue(bands, leak_bands, floor, leak_config)
+    found = edges(core, bands, floor, quiet, config.refine)
+    if found is None:
+        return Voice(np.zeros_like(core), quiet)
+    doubtful = doubtful_frames(core, found, config.refine)
+    if doubtful.any():
+        again = vad.probabilities(_at_vad_level(samples, power, doubtful, config), doubtful)
+        core |= hysteresis(again, config.refine.on, config.refine.off)
+    speech = speech_frames(core, found, config.refine)
+    return Voice(speech, quiet & ~speech)
+
+
+def _at_vad_level(samples: Samples, power: NDArray[np.float32], where: Mask, config: VoiceConfig) -> Samples:
+    """The samples with the loud frames of ``where`` brought to the level that the VAD hears best."""
+    if not where.any():
+        return samples
+    gain_db = min(config.vad_level_dbfs - float(np.quantile(to_db(power[where]), 0.8)), config.max_gain_db)
+    return np.asarray(samples * np.float32(10 ** (gain_db / 20)), dtype=np.float32)
