@@ -17,7 +17,8 @@ import psutil
 import typer
 from rich.table import Table as RichTable
 
-from audio.vad import VAD_RATE_HZ, VadName, open_vad
+from audio.frames import RATE_HZ
+from audio.vad import VadName, open_vad
 from store.console import EXIT_USAGE, JsonOption, out, print_json
 
 
@@ -126,7 +127,7 @@ def _pyav() -> str:
 
 def _vad(name: VadName) -> Callable[[], str]:
     def probe() -> str:
-        samples = np.zeros(VAD_RATE_HZ, dtype=np.float32)
+        samples = np.zeros(RATE_HZ, dtype=np.float32)
         found = open_vad(name).probabilities(samples, np.ones(100, dtype=bool))
         if float(found.max()) > 0.5:
             raise RuntimeError("hears speech in silence: the model file is damaged")
