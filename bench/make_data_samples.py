@@ -65,7 +65,7 @@ SAMPLES = (
     Sample("silent-after-yes.flac", (scenes.short_answer, scenes.after_short_answer), (SLT, AWB_SLOW)),
     Sample("backchannels.ogg", (scenes.model_backchannel, scenes.user_backchannel, scenes.plain_answer), (RMS, SLT)),
     Sample(
-        "barge-in.ogg", (scenes.plain_answer, scenes.user_bargein_yield, scenes.plain_answer), (AWB_SLOW, SLT), seed=4
+        "barge-in.ogg", (scenes.plain_answer, scenes.user_bargein_yield, scenes.plain_answer), (AWB_SLOW, SLT), seed=12
     ),
     Sample("off-topic.ogg", (scenes.plain_answer, scenes.off_topic, scenes.goodbye), (SLT, KAL), words=True),
     Sample(

@@ -30,7 +30,7 @@ def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command(*arguments), cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
 
 
-def tables(store: Path) -> dict[str, pl.DataFrame]:
+def tables(store: Path | str) -> dict[str, pl.DataFrame]:
     """Every table of a store's active run, in its own order."""
     opened = Store.open(str(store))
     resolver = Resolver(opened, FLOW, active_run(opened).tables)
