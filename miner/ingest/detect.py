@@ -45,6 +45,7 @@ def open_source(
     path: str, *, kind: str | None = None, model_channel: str | None = None, source_id: str | None = None
 ) -> Source:
     """The source at a path. ``kind`` overrides what ``detect_source`` finds; raises SourceError."""
+    path = path.removeprefix("file://")
     path = path if is_remote(path) else posixpath.abspath(path)
     kind = kind or detect_source(path)
     folder = posixpath.dirname(path) if path.endswith(".jsonl") else path.rstrip("/")
