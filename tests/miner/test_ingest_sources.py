@@ -47,7 +47,7 @@ def problems(refs: list[LogRef]) -> dict[str, Reason]:
 
 
 def test_folder_lists_audio_below_it_and_counts_the_rest(tmp_path: Path) -> None:
-    put(tmp_path, "b/two.FLAC", "b/deep/er/three.m4a", "one.wav", "notes.txt", ".hidden.wav", ".git/x.wav", "b/x.json")
+    put(tmp_path, "b/two.FLAC", "b/deep/er/three.m4a", "one.wav", "notes.txt", ".hidden.wav", ".git/x.wav", "b/wav")
     source = open_source(str(tmp_path), kind="folder", model_channel="right")
 
     refs = list(source.refs())
