@@ -174,16 +174,17 @@ def _av_info(container: Any) -> AudioInfo:
     if container.format.name not in AV_FORMATS or not container.streams.audio:
         raise DecodeError(Reason.UNDECODABLE, f"no audio stream found (looks like {container.format.name})")
     stream = container.streams.audio[0]
-    rate_hz = stream.codec_context.sample_rate
-    if not rate_hz:
-        raise DecodeError(Reason.UNDECODABLE, "the audio stream has no sample rate")
+    codec = stream.codec_context
+    if codec is None or not codec.sample_rate or not codec.channels:
+        raise DecodeError(Reason.UNDECODABLE, "the audio stream has no known codec, no sample rate or no channels")
+    rate_hz = codec.sample_rate
     seconds = None
     if stream.duration is not None:
         seconds = float(stream.duration * stream.time_base)
     elif container.duration is not None:
         seconds = container.duration / av.time_base
     frames = None if seconds is None else round(seconds * rate_hz)
-    return AudioInfo(rate_hz, stream.codec_context.channels, frames, container.format.name.split(",")[0])
+    return AudioInfo(rate_hz, codec.channels, frames, container.format.name.split(",")[0])
 
 
 def _breaks_at_its_end(path: str) -> bool:

@@ -53,15 +53,25 @@ class Given:
         """See ``Recogniser``. An end that is missing or lies before the start becomes the start (`interpolated`)."""
         if log.words_path is None:
             return HEARD.to_frame()
-        content = _read(log.words_path)
-        if content is None:
+        contents = words_bytes(log.words_path)
+        if not contents:
             raise WordsError(f"{posixpath.basename(log.words_path)} is not there")
-        folder, name = posixpath.split(log.words_path)
-        parts = [_parse(content, name, "user" if name == USER_WORDS else "model")]
-        beside = _read(posixpath.join(folder, USER_WORDS)) if name == MODEL_WORDS else None
-        if beside is not None:
-            parts.append(_parse(beside, USER_WORDS, "user"))
-        return pl.concat(parts)
+        return pl.concat(
+            _parse(content, name, "user" if name == USER_WORDS else "model") for name, content in contents.items()
+        )
+
+
+def words_bytes(words_path: str) -> dict[str, bytes]:
+    """The content of a words file, and of input.json beside output.json, by file name; empty where there is none.
+
+    Raises WordsError where a file is there and cannot be read.
+    """
+    folder, name = posixpath.split(words_path)
+    content = _read(words_path)
+    if content is None:
+        return {}
+    beside = _read(posixpath.join(folder, USER_WORDS)) if name == MODEL_WORDS else None
+    return {name: content} | ({USER_WORDS: beside} if beside is not None else {})
 
 
 def _parse(content: bytes, name: str, side: str) -> pl.DataFrame:

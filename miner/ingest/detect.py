@@ -12,7 +12,7 @@ from miner.ingest.folder import FolderSource
 from miner.ingest.full_duplex_bench import MODEL_FILE, USER_FILE, FullDuplexBenchSource
 from miner.ingest.manifest import ManifestSource, numbered_lines
 from miner.ingest.moshi_finetune import MoshiFinetuneSource
-from miner.ingest.refs import AUDIO_SUFFIXES, Source, SourceError
+from miner.ingest.refs import Source, SourceError, audio_stem
 from miner.ingest.tree import folders, join, open_binary
 
 KINDS = (FolderSource.kind, ManifestSource.kind, MoshiFinetuneSource.kind, FullDuplexBenchSource.kind)
@@ -30,13 +30,12 @@ def detect_source(path: str) -> str:
     for _, files in folders(path, Counter()):
         paths = {entry.path for entry in files}
         names = {posixpath.basename(name) for name in paths}
-        audio = sorted(name for name in paths if posixpath.splitext(name)[1].lower() in AUDIO_SUFFIXES)
-        if not audio:
+        stems = sorted(stem for stem in map(audio_stem, paths) if stem is not None)
+        if not stems:
             continue
         if {USER_FILE, MODEL_FILE} <= names:
             return FullDuplexBenchSource.kind
-        words = (posixpath.splitext(name)[0] + ".json" for name in audio)
-        beside = next((name for name in words if name in paths), None)
+        beside = next((f"{stem}.json" for stem in stems if f"{stem}.json" in paths), None)
         return MoshiFinetuneSource.kind if beside and _has_alignments(join(path, beside)) else FolderSource.kind
     return FolderSource.kind
 
@@ -45,6 +44,7 @@ def open_source(
     path: str, *, kind: str | None = None, model_channel: str | None = None, source_id: str | None = None
 ) -> Source:
     """The source at a path. ``kind`` overrides what ``detect_source`` finds; raises SourceError."""
+    path = path.removeprefix("file://")
     path = path if is_remote(path) else posixpath.abspath(path)
     kind = kind or detect_source(path)
     folder = posixpath.dirname(path) if path.endswith(".jsonl") else path.rstrip("/")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections import Counter
 from collections.abc import Iterator
 
-from miner.ingest.refs import AUDIO_SUFFIXES, CHANNEL_NAMES, LogRef, SourceError, once
+from miner.ingest.refs import CHANNEL_NAMES, LogRef, SourceError, audio_stem, once
 from miner.ingest.tree import folders
 from schemas.ids import stable_hash
 
@@ -35,8 +34,8 @@ class FolderSource:
         model, user = self.model_channel, 1 - self.model_channel
         for _, files in folders(self.root, self.skipped):
             for path, size, stamp in files:
-                dialogue_id, suffix = posixpath.splitext(path)
-                if suffix.lower() not in AUDIO_SUFFIXES:
+                dialogue_id = audio_stem(path)
+                if dialogue_id is None:
                     self.skipped["not audio"] += 1
                     continue
                 fingerprint = stable_hash(path, size, stamp, model, user)

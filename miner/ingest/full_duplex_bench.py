@@ -27,7 +27,7 @@ class FullDuplexBenchSource:
         self.skipped: Counter[str] = Counter()
 
     def refs(self) -> Iterator[LogRef]:
-        """One ref per folder that holds either file; its id is the folder's path. A folder with one is a problem."""
+        """One ref per folder that holds either file; its id is the folder's path. One without the other is bad."""
         for folder, files in folders(self.root, self.skipped):
             found = {path.rpartition("/")[2]: (path, size, stamp) for path, size, stamp in files}
             parts = {name: found.pop(name) for name in (MODEL_FILE, USER_FILE, *WORDS_FILES) if name in found}
@@ -39,7 +39,16 @@ class FullDuplexBenchSource:
             prefix = "" if folder == "." else f"{folder}/"
             words = next((parts[name][0] for name in WORDS_FILES if name in parts), None)
             fingerprint = stable_hash(self.kind, *(field for part in parts.values() for field in part))
+            dialogue_id = self.source_id if folder == "." else folder
             ref = LogRef(
-                folder, self.kind, fingerprint, prefix + MODEL_FILE, 0, prefix + USER_FILE, 0, True, words_path=words
+                dialogue_id,
+                self.kind,
+                fingerprint,
+                prefix + MODEL_FILE,
+                0,
+                prefix + USER_FILE,
+                0,
+                True,
+                words_path=words,
             )
             yield as_problem(ref, Reason.AUDIO_MISSING, f"no {missing.pop()} beside the other") if missing else ref

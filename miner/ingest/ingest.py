@@ -13,12 +13,15 @@ import polars as pl
 import xxhash
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, NonPositiveFloat, PositiveFloat
 
+from audio.asr import WordsError
+from audio.asr.given import words_bytes
 from audio.decode import AudioInfo, DecodeError, channel_blocks, is_remote, probe
 from miner.ingest.check import LogSummary, Samples, follows, summarise
 from miner.ingest.refs import REFS
 from miner.ingest.tree import join, open_binary
 from schemas.clock import samples_to_seconds
 from schemas.dialogues import DIALOGUES
+from schemas.ids import stable_hash
 from schemas.reasons import Reason, Warn
 from store.resolve import tombstone_key
 from store.stage import Batch, Quarantined, Stage, StageConfig, StageOutput
@@ -108,6 +111,7 @@ class Ingest(Stage):
         return {name: ref[name] for name in COPIED} | {
             "source_id": self.source_id,
             "audio_hash": audio_hash,
+            "words_hash": self._words_hash(ref["words_path"]),
             "sample_rate_hz": info.rate_hz,
             "duration_s": samples_to_seconds(summary.n, info.rate_hz),
             "model_level_db": round(summary.model.level_db, 2),
@@ -115,6 +119,14 @@ class Ingest(Stage):
             "channel_correlation": round(summary.correlation, 4) + 0.0,
             "warnings": [str(warning) for warning in warnings_of(summary, info.rate_hz, self.config)],
         }
+
+    def _words_hash(self, words_path: str | None) -> str | None:
+        """Part of the row, so that words that change are read again."""
+        try:
+            contents = words_bytes(join(self.root, words_path)) if words_path is not None else {}
+        except WordsError as error:
+            return stable_hash(error)
+        return stable_hash(*(xxhash.xxh3_64_hexdigest(content) for content in contents.values())) if contents else None
 
     def _summary(self, ref: dict[str, Any], model: str, user: str, rate_hz: int) -> LogSummary:
         blocks = channel_blocks(

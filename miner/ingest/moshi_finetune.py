@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from miner.ingest.manifest import bad_line, first_error, numbered_lines
-from miner.ingest.refs import AUDIO_SUFFIXES, LogRef, as_problem, once
+from miner.ingest.refs import LogRef, as_problem, audio_stem, once
 from miner.ingest.tree import BadPathError, Entry, Locator, folders
 from schemas.ids import stable_hash
 
@@ -64,10 +64,10 @@ class MoshiFinetuneSource:
         for _, files in folders(self.root, self.skipped):
             by_path = {entry.path: entry for entry in files}
             for entry in files:
-                stem, suffix = posixpath.splitext(entry.path)
-                if suffix.lower() in AUDIO_SUFFIXES:
+                stem = audio_stem(entry.path)
+                if stem is not None:
                     yield self._ref(entry, by_path.get(stem + ".json"))
-                elif suffix not in (".json", ".jsonl"):
+                elif not entry.path.endswith((".json", ".jsonl")):
                     self.skipped["not audio"] += 1
 
     def _ref(self, audio: Entry, words: Entry | None) -> LogRef:

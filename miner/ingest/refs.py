@@ -94,6 +94,12 @@ class SourceError(ValueError):
     """A source that cannot be listed at all: wrong path, wrong kind, or an option is missing."""
 
 
+def audio_stem(path: str) -> str | None:
+    """The path without its suffix where that is one of audio, else None."""
+    stem, dot, suffix = path.rpartition(".")
+    return stem if dot and f".{suffix.lower()}" in AUDIO_SUFFIXES else None
+
+
 def refs_frame(refs: Iterable[LogRef]) -> pl.DataFrame:
     """Refs as a frame with the columns of ``REFS``."""
     columns = list(zip(*refs, strict=True)) or [()] * len(REFS.columns)

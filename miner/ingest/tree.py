@@ -122,6 +122,8 @@ def _local_entry(path: str, entry: os.DirEntry[str]) -> Entry:
 
 
 def _is_utf8(name: str) -> bool:
+    if name.isascii():
+        return True
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -234,6 +234,25 @@ def test_what_other_programs_write_is_read_whole_and_known_when_cut(
     assert reason_of(path) is Reason.TRUNCATED
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_flipped_bytes_end_in_samples_or_a_reason(tmp_path: Path, suffix: str) -> None:
+    content = write(tmp_path / f"log{suffix}", turns(np.random.default_rng(1), 24000, 0.5), 24000).read_bytes()
+    path = tmp_path / f"flipped{suffix}"
+    details = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        flipped = bytearray(content)
+        for at in rng.integers(0, len(content) if seed % 2 else 400, 4):
+            flipped[at] = rng.integers(256)
+        path.write_bytes(flipped)
+        try:
+            for block in blocks(str(path), rate_hz=16000):
+                assert block.dtype == np.float32
+        except DecodeError as error:
+            details.append(error.detail)
+    assert all(details)
+
+
 def test_empty_missing_and_foreign_files_have_their_own_reasons(tmp_path: Path) -> None:
     (tmp_path / "empty.wav").touch()
     (tmp_path / "page.mp3").write_text("<html>" + "not found " * 500)

@@ -47,7 +47,7 @@ def problems(refs: list[LogRef]) -> dict[str, Reason]:
 
 
 def test_folder_lists_audio_below_it_and_counts_the_rest(tmp_path: Path) -> None:
-    put(tmp_path, "b/two.FLAC", "b/deep/er/three.m4a", "one.wav", "notes.txt", ".hidden.wav", ".git/x.wav", "b/x.json")
+    put(tmp_path, "b/two.FLAC", "b/deep/er/three.m4a", "one.wav", "notes.txt", ".hidden.wav", ".git/x.wav", "b/wav")
     source = open_source(str(tmp_path), kind="folder", model_channel="right")
 
     refs = list(source.refs())
@@ -223,6 +223,7 @@ def test_paths_may_not_leave_the_manifests_folder(tmp_path: Path) -> None:
     found = problems(listed(path))
 
     escapes = ("absolute", "dots", "sibling", "winding", "link", "through", "url", "words")
+    assert problems(listed(f"file://{path}")) == found
     assert found == dict.fromkeys(escapes, Reason.PATH_ESCAPES) | dict.fromkeys(("gone", "dir"), Reason.AUDIO_MISSING)
 
 
@@ -298,6 +299,16 @@ def test_full_duplex_bench_layout(tmp_path: Path) -> None:
     assert (refs[0].model_path, refs[0].user_path) == ("t/1/output.wav", "t/1/input.wav")
     assert problems(refs) == {"t/3": Reason.AUDIO_MISSING}
     assert source.skipped == {"not part of a log": 2}
+
+
+def test_one_full_duplex_bench_log_alone_is_named_after_its_source(tmp_path: Path) -> None:
+    put(tmp_path, "input.wav", "output.wav")
+
+    refs = listed(tmp_path, source_id="sample-7")
+
+    assert [(ref.dialogue_id, ref.model_path, ref.user_path) for ref in refs] == [
+        ("sample-7", "output.wav", "input.wav")
+    ]
 
 
 # --- all of them

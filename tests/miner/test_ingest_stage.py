@@ -183,6 +183,23 @@ def test_full_duplex_bench_pads_the_shorter_side(tmp_path: Path, sound: np.ndarr
     assert rows["audio_hash"].n_unique() == 2
 
 
+def test_words_that_change_change_the_row(tmp_path: Path, sound: np.ndarray) -> None:
+    write(tmp_path / "output.wav", sound[:, :1], RATE)
+    write(tmp_path / "input.wav", sound[:, 1:], RATE)
+
+    def words_hash(**files: str) -> str | None:
+        for name, content in files.items():
+            (tmp_path / f"{name}.json").write_text(content)
+        value = ingested(tmp_path, kind="full_duplex_bench").rows["words_hash"].item()
+        return None if value is None else str(value)
+
+    hashes = [words_hash(), words_hash(output="{}"), words_hash(input="{}"), words_hash(input='{"text": ""}')]
+
+    assert hashes[0] is None
+    assert len(set(hashes)) == 4
+    assert words_hash() == hashes[3]
+
+
 def test_a_problem_of_the_source_goes_to_quarantine_unopened(tmp_path: Path) -> None:
     ref = LogRef("x", "manifest", "f", "/etc/x.wav", 0, "/etc/x.wav", 1, problem_reason="path_escapes")
     stage = Ingest(IngestConfig(), root=str(tmp_path), source_id="s")
