@@ -23,7 +23,7 @@ DIALOGUES = Table(
         Column("words_hash", pl.String(), "xxh3 (64 bits) of the words' bytes; null without words", nullable=True),
         Column("audio_hash", pl.String(), "xxh3 (64 bits) of the audio file's bytes (both files' when there are two)"),
         Column("sample_rate_hz", pl.Int64(), "Sample rate of the model's file"),
-        Column("duration_s", SECONDS, "Length of the log: the shorter of the two channels"),
+        Column("duration_s", SECONDS, "Length of the log; the shorter of two channel files is taken to end in silence"),
         Column("model_level_db", pl.Float64(), "RMS of the whole model channel, dBFS"),
         Column("user_level_db", pl.Float64(), "RMS of the whole user channel, dBFS"),
         Column("channel_correlation", pl.Float64(), "Correlation of the two channels at zero lag, -1..1"),
