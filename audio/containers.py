@@ -14,18 +14,29 @@ from typing import BinaryIO
 STREAMED_SIZE = 0x7FFFF000
 """Data sizes from here up are what programs write into a WAV header when they do not know the length."""
 OGG_PAGE_MAX = 65_307
+MAGIC = {
+    b"fLaC": "flac",
+    b"OggS": "ogg",
+    b"\x1aE\xdf\xa3": "webm",
+    b"caff": "caf",
+    b"riff": "w64",
+    b".snd": "au",
+    b"NIST": "nist",
+}
 MPEG_RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 
 
 def kind_of(head: bytes) -> str | None:
-    """Container by its first bytes (12 are enough): wav, flac, ogg, mp4, webm, mp3; None for any other."""
+    """Name of the container by a file's first bytes (12 are enough); None for one that is not known."""
     if head[:4] in (b"RIFF", b"RF64", b"RIFX") and head[8:12] == b"WAVE":
         return "wav"
+    if head[:4] == b"FORM" and head[8:11] == b"AIF":
+        return "aiff"
     if head[4:8] == b"ftyp":
         return "mp4"
     if head[:3] == b"ID3" or _mpeg_frame(head) is not None:
         return "mp3"
-    return {b"fLaC": "flac", b"OggS": "ogg", b"\x1aE\xdf\xa3": "webm"}.get(head[:4])
+    return MAGIC.get(head[:4])
 
 
 def cut_short(file: BinaryIO) -> str | None:
@@ -111,15 +122,17 @@ def _mp4(file: BinaryIO, size: int) -> str | None:
 
 def _webm(file: BinaryIO, size: int) -> str | None:
     offset = 0
-    for element in ("header", "segment"):
-        file.seek(offset + 4)
-        first = file.read(1)
-        width = 9 - first[0].bit_length() if first and first[0] else 8
-        rest = file.read(width - 1)
-        if len(first) < 1 or len(rest) < width - 1:
+    for element, mark in (("header", b"\x1aE\xdf\xa3"), ("segment", b"\x18S\x80g")):
+        file.seek(offset)
+        head = file.read(12)
+        if not mark.startswith(head[:4]) or head[4:5] == b"\0":
+            return None
+        width = 9 - head[4].bit_length() if len(head) > 4 else 8
+        if len(head) < 4 + width:
             return f"the EBML {element} is cut"
-        length = int.from_bytes(bytes([first[0] & ((1 << 8 - width) - 1)]) + rest, "big")
-        if length == (1 << 7 * width) - 1:
+        unknown = (1 << 7 * width) - 1
+        length = int.from_bytes(head[4 : 4 + width], "big") & unknown
+        if length == unknown:
             return None
         offset += 4 + width + length
         if offset > size:

@@ -32,7 +32,7 @@ PAIRS = Table(
         Column("t0_s", SECONDS, "Where the sides part; B: onset of the intrusion, C: end of the unanswered turn"),
         Column("t0_frame", pl.Int64(), "First scored frame f0 = max(0, floor(12.5 t0) - 1)"),
         Column("context_start_s", SECONDS, "Where the kept context begins (at most 3,000 frames before f0)"),
-        Column("window", pl.String(), "equal | natural: how the sides end"),
+        Column("window_kind", pl.String(), "equal | natural: how the sides end"),
         Column(
             "response_gap_s",
             SECONDS,

@@ -36,10 +36,14 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some dialogues of one bucket and their rows of every table the stage reads (without the store's own columns)."""
+    """Some dialogues of one bucket and their rows of every table the stage reads (without the store's own columns).
+
+    ``variants`` maps a table's name to its variant in this run, for lineage columns.
+    """
 
     dialogue_ids: Sequence[str]
     tables: Mapping[str, pl.DataFrame]
+    variants: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, table: Table) -> pl.DataFrame:
         return self.tables[table.name]

@@ -1,0 +1,116 @@
+"""Words that came with the log. Nothing is recognised; three JSON forms are read.
+
+- moshi-finetune: ``{"alignments": [[word, [start, end], speaker], ...]}``, SPEAKER_MAIN is the model.
+- Full-Duplex-Bench: ``{"text": ..., "chunks": [{"text": ..., "timestamp": [start, end]}, ...]}``; output.json holds the
+  model's words, input.json beside it the user's.
+- ``{"words": [{"channel": "model" | "user", "text": ..., "start": ..., "end": ..., "confidence": ...}, ...]}``
+"""
+
+from __future__ import annotations
+
+import posixpath
+from pathlib import Path
+from typing import Annotated, Literal
+
+import fsspec
+import numpy as np
+import polars as pl
+from pydantic import BaseModel, Field, ValidationError
+
+from audio.asr import HEARD, LogFiles, WordsError
+from audio.decode import is_remote
+
+Time = Annotated[float, Field(allow_inf_nan=False)]
+MAIN_SPEAKER = "SPEAKER_MAIN"
+MODEL_WORDS, USER_WORDS = "output.json", "input.json"
+
+
+class _Chunk(BaseModel):
+    text: str
+    timestamp: tuple[Time, Time | None]
+
+
+class _Word(BaseModel):
+    channel: Literal["model", "user"]
+    text: str
+    start: Time
+    end: Time
+    confidence: Time | None = None
+
+
+class _WordsFile(BaseModel):
+    alignments: list[tuple[str, tuple[Time, Time], str | None]] | None = None
+    chunks: list[_Chunk] | None = None
+    words: list[_Word] | None = None
+
+
+class Given:
+    """The backend ``given``."""
+
+    name = "given"
+
+    def words(self, log: LogFiles) -> pl.DataFrame:
+        """See ``Recogniser``. An end that is missing or lies before the start becomes the start (`interpolated`)."""
+        if log.words_path is None:
+            return HEARD.to_frame()
+        content = _read(log.words_path)
+        if content is None:
+            raise WordsError(f"{posixpath.basename(log.words_path)} is not there")
+        folder, name = posixpath.split(log.words_path)
+        parts = [_parse(content, name, "user" if name == USER_WORDS else "model")]
+        beside = _read(posixpath.join(folder, USER_WORDS)) if name == MODEL_WORDS else None
+        if beside is not None:
+            parts.append(_parse(beside, USER_WORDS, "user"))
+        return pl.concat(parts)
+
+
+def _parse(content: bytes, name: str, side: str) -> pl.DataFrame:
+    try:
+        file = _WordsFile.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise WordsError(f"{name}: {where + ': ' if where else ''}{first['msg']}") from error
+    confidence: list[float | None]
+    if file.alignments is not None:
+        texts = [word for word, _, _ in file.alignments]
+        starts, ends = [span[0] for _, span, _ in file.alignments], [span[1] for _, span, _ in file.alignments]
+        channels = ["model" if speaker == MAIN_SPEAKER else "user" for _, _, speaker in file.alignments]
+        confidence = [None] * len(texts)
+    elif file.chunks is not None:
+        texts = [chunk.text for chunk in file.chunks]
+        starts = [chunk.timestamp[0] for chunk in file.chunks]
+        ends = [np.nan if chunk.timestamp[1] is None else chunk.timestamp[1] for chunk in file.chunks]
+        channels, confidence = [side] * len(texts), [None] * len(texts)
+    elif file.words is not None:
+        texts, channels = [word.text for word in file.words], [str(word.channel) for word in file.words]
+        starts, ends = [word.start for word in file.words], [word.end for word in file.words]
+        confidence = [word.confidence for word in file.words]
+    else:
+        raise WordsError(f"{name} has none of the keys `alignments`, `chunks`, `words`")
+    start_s = np.maximum(np.array(starts, dtype=np.float64), 0.0)
+    end_s = np.array(ends, dtype=np.float64)
+    has_end = end_s >= start_s
+    return pl.DataFrame(
+        {
+            "channel": channels,
+            "text": texts,
+            "start_s": start_s,
+            "end_s": np.where(has_end, end_s, start_s),
+            "timing_source": np.where(has_end, "given", "interpolated"),
+            "confidence": confidence,
+        },
+        schema=HEARD,
+    ).with_columns(pl.col("text").str.strip_chars())
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        if is_remote(path):
+            with fsspec.open(path, "rb") as file:
+                return bytes(file.read())
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise WordsError(f"{posixpath.basename(path)} cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,69 @@
+"""The command line: mounts each room's commands and wires the rooms to each other. No logic."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from miner import commands as miner_commands
+from miner.doctor import doctor
+from miner.ingest.refs import SourceError
+from miner.mine import FLOW
+from mixers import commands as mixer_commands
+from mixers.sandbox import QueryError
+from schemas.catalog import TABLES
+from store import commands as store_commands
+from store.console import EXIT_USAGE, Installation
+from store.layout import StoreError
+
+app = typer.Typer(
+    name="duplex-miner",
+    help="Turn the logs of full-duplex voice models into preference pairs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(version("duplex-miner"))
+        raise typer.Exit
+
+
+@app.callback()
+def wire(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Version.")] = False,
+) -> None:
+    """Turn the logs of full-duplex voice models into preference pairs."""
+    del version
+    context.obj = Installation(FLOW, TABLES)
+
+
+app.command("run")(miner_commands.run_all)
+app.command("ingest")(miner_commands.ingest)
+miner_commands.add_stage_commands(app)
+app.command("show")(miner_commands.show)
+app.command("sql")(mixer_commands.sql)
+app.command("status")(store_commands.status)
+app.add_typer(store_commands.runs_app, name="runs")
+app.command("forget")(store_commands.forget)
+app.command("compact")(store_commands.compact)
+app.command("doctor")(doctor)
+
+
+def main() -> None:
+    """Entry point: errors a person can mend are one message and exit code 2."""
+    try:
+        app()
+    except (StoreError, QueryError, SourceError) as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_USAGE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+"""`duplex-miner ingest|listen|transcribe|turns|detect|pairs`, `run` and `show`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from miner.ingest.detect import KINDS, open_source
+from miner.ingest.ingest import Ingest
+from miner.mine import CHAIN, mine
+from miner.settings import Settings
+from miner.show import DialogueView
+from miner.summary import count_found, print_found
+from store.console import (
+    DEFAULT_STORE,
+    EXIT_QUARANTINED,
+    Installation,
+    JsonOption,
+    RunOption,
+    StageProgress,
+    StoreOption,
+    out,
+    print_json,
+    quarantine_lines,
+    report_dict,
+)
+from store.layout import Store, StoreError
+from store.ledger import QUARANTINED
+from store.parts import read_rows
+from store.resolve import Resolver
+from store.runner import StageReport
+from store.runs import active_run, load_run, open_run
+from store.settings import load_settings
+
+LogsArgument = Annotated[str, typer.Argument(help="Folder of logs or manifest (.jsonl); fsspec URLs work too.")]
+ModelChannelOption = Annotated[
+    str | None, typer.Option("--model-channel", help="left or right: the model's channel in stereo files.")
+]
+KindOption = Annotated[
+    str | None, typer.Option("--kind", help=f"Layout of the logs, else found out: {', '.join(KINDS)}.")
+]
+SourceOption = Annotated[
+    str | None, typer.Option("--source", help="Name of this source in the store; without it the folder's name.")
+]
+MovedOption = Annotated[bool, typer.Option("--moved", help="The source's folder moved: these are the same logs.")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="Settings file (TOML, docs/settings.md).")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="One setting, e.g. detect.no_response_ms=2500.")]
+WorkersOption = Annotated[int | None, typer.Option("--workers", "-j", min=1, help="Tasks at once; default: all cores.")]
+EngineOption = Annotated[str | None, typer.Option("--engine", help="local (processes) or ray.")]
+RetryOption = Annotated[
+    bool, typer.Option("--retry-quarantined", help="Try again what was quarantined by these settings.")
+]
+
+
+@dataclass(frozen=True)
+class _Logs:
+    """What a command says of the logs to take in."""
+
+    path: str
+    model_channel: str | None
+    kind: str | None
+    source: str | None
+    moved: bool
+
+
+@dataclass(frozen=True)
+class _How:
+    """What every mining command says of the run and of the work."""
+
+    store: str
+    run: str | None
+    config: Path | None
+    settings: list[str] | None
+    workers: int | None
+    engine: str | None
+    retry_quarantined: bool
+    as_json: bool
+
+
+def ingest(
+    logs: LogsArgument,
+    store: StoreOption = DEFAULT_STORE,
+    model_channel: ModelChannelOption = None,
+    kind: KindOption = None,
+    source: SourceOption = None,
+    moved: MovedOption = False,
+    run: RunOption = None,
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    workers: WorkersOption = None,
+    engine: EngineOption = None,
+    retry_quarantined: RetryOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in logs: check every file and write the table `dialogues`."""
+    how = _How(store, run, config, settings, workers, engine, retry_quarantined, as_json)
+    _, reports = _mine([Ingest.name], how, _Logs(logs, model_channel, kind, source, moved))
+    _finish(reports, as_json)
+
+
+def run_all(
+    context: typer.Context,
+    logs: Annotated[
+        str | None, typer.Argument(help="Folder of logs or manifest (.jsonl); without it, the logs taken in before.")
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    model_channel: ModelChannelOption = None,
+    kind: KindOption = None,
+    source: SourceOption = None,
+    moved: MovedOption = False,
+    run: RunOption = None,
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    workers: WorkersOption = None,
+    engine: EngineOption = None,
+    retry_quarantined: RetryOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Mine logs from audio to preference pairs: ingest, listen, transcribe, turns, detect, pairs.
+
+    Run it again at any time: what is done is kept, what changed is computed, a killed run goes on.
+    """
+    installation: Installation = context.obj
+    how = _How(store, run, config, settings, workers, engine, retry_quarantined, as_json)
+    taken_in = None if logs is None else _Logs(logs, model_channel, kind, source, moved)
+    opened, reports = _mine([stage.name for stage in CHAIN], how, taken_in)
+    found = count_found(opened, open_run(opened, run), installation.flow)
+    if not as_json:
+        print_found(found, opened)
+    _finish(reports, as_json, found)
+
+
+def add_stage_commands(app: typer.Typer) -> None:
+    """One command per stage after `ingest`, each with the same options."""
+    for stage in CHAIN[1:]:
+        app.command(stage.name, help=(stage.__doc__ or "").splitlines()[0])(_stage_command(stage.name))
+
+
+def _stage_command(name: str) -> Callable[..., None]:
+    def command(
+        store: StoreOption = DEFAULT_STORE,
+        run: RunOption = None,
+        config: ConfigOption = None,
+        settings: SetOption = None,
+        workers: WorkersOption = None,
+        engine: EngineOption = None,
+        retry_quarantined: RetryOption = False,
+        as_json: JsonOption = False,
+    ) -> None:
+        how = _How(store, run, config, settings, workers, engine, retry_quarantined, as_json)
+        _, reports = _mine([name], how, None)
+        _finish(reports, as_json)
+
+    return command
+
+
+def _mine(stages: list[str], how: _How, logs: _Logs | None) -> tuple[Store, list[StageReport]]:
+    overrides = list(how.settings or [])
+    if how.workers is not None:
+        overrides.append(f"execution.workers={how.workers}")
+    if how.engine is not None:
+        overrides.append(f"execution.engine={how.engine}")
+    settings = load_settings(Settings, how.config, overrides)
+    source = None
+    if logs is not None:
+        source = open_source(logs.path, kind=logs.kind, model_channel=logs.model_channel, source_id=logs.source)
+        store = Store.create(how.store, n_buckets=settings.execution.buckets)
+    else:
+        store = Store.open(how.store)
+    with StageProgress(quiet=how.as_json) as progress:
+        reports = mine(
+            store,
+            settings,
+            stages,
+            run_name=how.run,
+            source=source,
+            progress=progress,
+            retry_quarantined=how.retry_quarantined,
+            moved=logs is not None and logs.moved,
+        )
+    if source is not None and source.skipped and not how.as_json:
+        passed_over = ", ".join(f"{count:,} {what}" for what, count in source.skipped.items())
+        out().print(f"passed over in {source.root}: {passed_over}", markup=False)
+    return store, reports
+
+
+def show(
+    context: typer.Context,
+    dialogue: Annotated[str, typer.Argument(help="Id of the dialogue.")],
+    store: StoreOption = DEFAULT_STORE,
+    run: RunOption = None,
+    all_events: Annotated[bool, typer.Option("--all", help="Pauses, gaps and overlaps too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a dialogue: both lanes on one clock, faults and events where they happened, and its pairs."""
+    installation: Installation = context.obj
+    opened = Store.open(store)
+    chosen = load_run(opened, run) if run else active_run(opened)
+    resolver = Resolver(opened, installation.flow, chosen.tables)
+    own = pl.col("dialogue_id") == dialogue
+    units = {name: resolver.units(name).filter(own) for name in installation.tables}
+    failed = {name: found.filter(pl.col("status") == QUARANTINED) for name, found in units.items()}
+    rows = {
+        name: read_rows(opened, table, resolver.done(name).filter(own)) for name, table in installation.tables.items()
+    }
+    for name, bad in failed.items():
+        for unit in bad.to_dicts():
+            out().print(f"{dialogue}: quarantined, no {name}: {unit['reason']} ({unit['detail']})", markup=False)
+    if rows["dialogues"].is_empty():
+        if any(bad.height for bad in failed.values()):
+            return
+        known = ", ".join(resolver.done("dialogues")["dialogue_id"].sort().head(5))
+        raise StoreError(f"run {chosen.name} has no dialogue {dialogue!r}; it has {known or 'none'}, ...")
+    if as_json:
+        print_json({name: frame.to_dicts() for name, frame in rows.items()})
+        return
+    out().print(DialogueView.of(rows, all_events=all_events))
+
+
+def _finish(reports: list[StageReport], as_json: bool, found: dict[str, dict[str, int]] | None = None) -> None:
+    """Print what is left to print and leave with the right code: 3 when some dialogues are quarantined."""
+    reasons = Counter[str]()
+    for report in reports:
+        reasons.update(report.quarantined)
+    if as_json:
+        print_json({"stages": [report_dict(report) for report in reports], **(found or {})})
+    elif reasons:
+        console = out()
+        console.print("quarantined:")
+        console.print("\n".join(quarantine_lines(reasons)), markup=False)
+    raise typer.Exit(EXIT_QUARANTINED if reasons else 0)

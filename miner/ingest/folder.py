@@ -1,0 +1,43 @@
+"""A folder of stereo files: every audio file below it is one log."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import Counter
+from collections.abc import Iterator
+
+from miner.ingest.refs import AUDIO_SUFFIXES, CHANNEL_NAMES, LogRef, SourceError, once
+from miner.ingest.tree import folders
+from schemas.ids import stable_hash
+
+
+class FolderSource:
+    """Stereo files with one channel order for all, which the user declares."""
+
+    kind = "folder"
+
+    def __init__(self, root: str, *, source_id: str, model_channel: str | None) -> None:
+        if model_channel not in CHANNEL_NAMES:
+            raise SourceError(
+                f"Which channel of the files under {root} is the model? Say --model-channel left or --model-channel "
+                f"right: it is never guessed (got {model_channel})."
+            )
+        self.root = root
+        self.source_id = source_id
+        self.model_channel = CHANNEL_NAMES[model_channel]
+        self.skipped: Counter[str] = Counter()
+
+    def refs(self) -> Iterator[LogRef]:
+        """One ref per audio file; its id is the path without the suffix. Files that are not audio are counted."""
+        return once(self._files())
+
+    def _files(self) -> Iterator[LogRef]:
+        model, user = self.model_channel, 1 - self.model_channel
+        for _, files in folders(self.root, self.skipped):
+            for path, size, stamp in files:
+                dialogue_id, suffix = posixpath.splitext(path)
+                if suffix.lower() not in AUDIO_SUFFIXES:
+                    self.skipped["not audio"] += 1
+                    continue
+                fingerprint = stable_hash(path, size, stamp, model, user)
+                yield LogRef(dialogue_id, self.kind, fingerprint, path, model, path, user)

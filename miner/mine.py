@@ -1,0 +1,95 @@
+"""The mining chain: its stages in order, and how one command brings some of them up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+
+import polars as pl
+
+from miner.detect import Detect
+from miner.ingest.ingest import Ingest
+from miner.ingest.refs import Source, SourceError, refs_frame
+from miner.listen import Listen
+from miner.pairs import Pairs
+from miner.settings import Execution, Settings
+from miner.transcribe import Transcribe
+from miner.turns import Turns
+from store.engines.base import Engine
+from store.engines.local import InlineEngine, LocalEngine
+from store.layout import Store
+from store.resolve import Flow, tombstones
+from store.runner import Progress, Runner, StageReport
+from store.runs import activate, active_name, open_run
+from store.sources import register_source, source_roots
+from store.stage import Stage
+
+CHAIN: tuple[type[Stage], ...] = (Ingest, Listen, Transcribe, Turns, Detect, Pairs)
+
+FLOW = Flow.of(CHAIN)
+
+_REFS_AT_ONCE = 20_000
+
+_BUILD: Mapping[str, Callable[[Settings, Mapping[str, str]], Stage]] = {
+    Listen.name: lambda settings, roots: Listen(settings.listen, sources=roots),
+    Transcribe.name: lambda settings, roots: Transcribe(settings.transcribe, sources=roots),
+    Turns.name: lambda settings, roots: Turns(settings.turns),
+    Detect.name: lambda settings, roots: Detect(settings.detect),
+    Pairs.name: lambda settings, roots: Pairs(settings.pairs),
+}
+
+
+def mine(
+    store: Store,
+    settings: Settings,
+    stages: Sequence[str],
+    *,
+    run_name: str | None,
+    source: Source | None,
+    progress: Progress,
+    retry_quarantined: bool = False,
+    moved: bool = False,
+) -> list[StageReport]:
+    """Bring the named stages of a run up to date, in the order of the chain.
+
+    ``source`` is what `ingest` lists; without one `ingest` is left out and the logs already taken in are used.
+    """
+    run = open_run(store, run_name)
+    if active_name(store) is None or run_name is not None:
+        activate(store, run.name)
+    engine = make_engine(settings.execution)
+    runner = Runner(store, run, FLOW, engine, progress, retry_quarantined)
+    reports = []
+    try:
+        if source is not None and Ingest.name in stages:
+            register_source(store, source.source_id, source.kind, source.root, moved=moved)
+            ingest = Ingest(settings.ingest, root=source.root, source_id=source.source_id, forgotten=tombstones(store))
+            taken_in = runner.run_source(ingest, _listing(source), source.source_id)
+            if not (taken_in.computed or taken_in.reused or taken_in.forgotten):
+                raise SourceError(
+                    f"no logs in {source.root} ({source.kind}): it holds no audio this kind of source lists"
+                )
+            reports.append(taken_in)
+        roots = source_roots(store)
+        reports += [
+            runner.run_stage(_BUILD[stage.name](settings, roots)) for stage in CHAIN[1:] if stage.name in stages
+        ]
+    finally:
+        engine.close()
+    return reports
+
+
+def _listing(source: Source) -> Iterator[pl.DataFrame]:
+    """What a source lists, some ten thousand logs at a time."""
+    refs = source.refs()
+    while chunk := list(islice(refs, _REFS_AT_ONCE)):
+        yield refs_frame(chunk)
+
+
+def make_engine(execution: Execution) -> Engine:
+    """The engine the settings ask for."""
+    if execution.engine == "ray":
+        from store.engines.ray import RayEngine
+
+        return RayEngine(execution.workers, execution.ray_address)
+    return InlineEngine() if execution.workers == 1 else LocalEngine(execution.workers)

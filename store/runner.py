@@ -1,0 +1,265 @@
+"""The stage runner: what is still to do, in which tasks, and what became of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+import polars as pl
+
+from schemas.ids import bucket_of, stable_hash
+from schemas.reasons import Reason
+from store import ledger
+from store.compact import compact_variant
+from store.engines.base import Engine, WorkerLost
+from store.layout import Store
+from store.ledger import QUARANTINED
+from store.resolve import Flow, Resolver, tombstone_key, tombstones
+from store.runs import Run, save_run
+from store.stage import Stage
+from store.work import Task, TaskResult, commit_quarantine, run_task
+
+_DIALOGUES_AT_ONCE = 500_000
+"""Above this many dialogues a stage looks at one group of buckets after another, so that memory stays flat."""
+
+
+class Progress(Protocol):
+    """Told what happens; draws bars, writes lines or nothing."""
+
+    def start(self, stage: str, total: int, done_before: int) -> None:
+        """A stage begins: ``total`` dialogues to do, ``done_before`` done by earlier runs."""
+        ...
+
+    def advance(self, result: TaskResult) -> None:
+        """A task ended."""
+        ...
+
+    def finish(self, report: StageReport) -> None:
+        """The stage ended."""
+        ...
+
+
+@dataclass
+class StageReport:
+    """What a stage did in this run and how things stand after it. All counts are dialogues, but for ``rows``."""
+
+    stage: str
+    variant: str
+    computed: int = 0
+    reused: int = 0
+    blocked: int = 0
+    forgotten: int = 0
+    rows: int = 0
+    quarantined: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class Runner:
+    """Runs stages of one run over one store."""
+
+    store: Store
+    run: Run
+    flow: Flow
+    engine: Engine
+    progress: Progress
+    retry_quarantined: bool = False
+    _resolver: Resolver | None = None
+
+    def run_stage(self, stage: Stage) -> StageReport:
+        """Bring a stage's table up to date with what it reads. Safe to interrupt and to run again."""
+        report = self._begin(stage)
+        groups = self._bucket_groups(stage)
+        for group in groups:
+            resolver = self._resolve(group, keep=len(groups) == 1)
+            wanted = resolver.inputs(stage.reads, stage.optional_reads)
+            report.blocked += resolver.units(stage.reads[0].name).height - wanted.height
+            known = ledger.load(self.store, stage.writes.name, stage.variant, group)
+            todo = self._still_to_do(report, wanted, known)
+            self._run_tasks(stage, report, todo.height, self._tasks(stage, resolver, todo))
+        return self._end(stage, report)
+
+    def run_source(self, stage: Stage, refs: Iterable[pl.DataFrame], owner: str) -> StageReport:
+        """Take in what a source lists.
+
+        ``refs``: frames with at least ``dialogue_id, fingerprint, problem_reason, problem_detail``, handed to the stage
+        as the table ``refs``. ``owner`` is the source: an id that another source has taken is a duplicate, not an
+        update.
+        """
+        report = self._begin(stage)
+        with TemporaryDirectory(prefix="duplex-miner-") as spool:
+            count = _spool(refs, Path(spool), self.store.n_buckets)
+            groups = self._groups_for(count)
+            for group in groups:
+                found = _from_spool(Path(spool), group)
+                if found.is_empty():
+                    continue
+                known = ledger.load(self.store, stage.writes.name, stage.variant, group)
+                current = known.unique("dialogue_id", keep="last", maintain_order=True)
+                found = _without_forgotten(self.store, report, found)
+                found = _mark_taken_ids(found, current, owner)
+                wanted = found.with_columns(input_hash=pl.concat_str(pl.lit(f"{owner}:"), "fingerprint"))
+                todo = self._still_to_do(report, wanted, current)
+                self._run_tasks(stage, report, todo.height, self._source_tasks(stage, todo))
+        return self._end(stage, report)
+
+    def _begin(self, stage: Stage) -> StageReport:
+        description = {
+            "stage": stage.name,
+            "version": stage.version,
+            "config": stage.config.model_dump(mode="json"),
+        }
+        ledger.write_variant(self.store, stage.writes.name, stage.variant, description)
+        if self.run.tables.get(stage.writes.name) != stage.variant:
+            self.run.tables[stage.writes.name] = stage.variant
+            save_run(self.store, self.run)
+            self._resolver = None
+        return StageReport(stage.name, stage.variant)
+
+    def _end(self, stage: Stage, report: StageReport) -> StageReport:
+        if report.computed:
+            compact_variant(self.store, stage.writes, stage.variant)
+        if report.computed and self._resolver is not None:
+            self._resolver.forget_cached(stage.writes.name)
+        self.progress.finish(report)
+        return report
+
+    def _still_to_do(self, report: StageReport, wanted: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+        key = ["dialogue_id", "input_hash"]
+        failed = known.filter(pl.col("status") == QUARANTINED)
+        settled = known.join(failed, on=key, how="anti") if self.retry_quarantined else known
+        todo = wanted.join(settled, on=key, how="anti")
+        report.reused += wanted.height - todo.height
+        if not self.retry_quarantined:
+            report.quarantined.update(failed.join(wanted, on=key, how="semi")["reason"].to_list())
+        return todo
+
+    def _run_tasks(self, stage: Stage, report: StageReport, total: int, tasks: Iterator[Task]) -> None:
+        self.progress.start(stage.name, total, report.reused)
+        for result in self._outcomes(tasks):
+            report.computed += result.dialogues
+            report.rows += result.rows
+            report.quarantined.update(result.quarantined)
+            self.progress.advance(result)
+
+    def _outcomes(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
+        suspects: deque[Task] = deque()
+        for task, outcome in self.engine.map(run_task, tasks):
+            if isinstance(outcome, WorkerLost):
+                suspects.append(task)
+            else:
+                yield outcome
+        while suspects:  # one at a time, so that a second death names the task; halved until one dialogue is left
+            task = suspects.popleft()
+            for _, outcome in self.engine.map(run_task, [task]):
+                if not isinstance(outcome, WorkerLost):
+                    yield outcome
+                elif task.units.height == 1:
+                    yield commit_quarantine(task, Reason.WORKER_CRASHED, outcome.detail)
+                else:
+                    ids = task.units["dialogue_id"].to_list()
+                    middle = len(ids) // 2
+                    suspects.extend(task.restricted_to(half, _task_id()) for half in (ids[:middle], ids[middle:]))
+
+    def _tasks(self, stage: Stage, resolver: Resolver, todo: pl.DataFrame) -> Iterator[Task]:
+        reads = [table.name for table in (*stage.reads, *stage.optional_reads)]
+        variants = {name: self.run.tables[name] for name in reads if name in self.run.tables}
+        stage_key = uuid.uuid4().hex
+        for bucket, chunk in _chunks(todo, self.store.n_buckets, stage.batch_size):
+            inputs = {
+                name: resolver.done(name)
+                .join(chunk, on="dialogue_id", how="semi")
+                .select("dialogue_id", "part", "unit")
+                for name in reads
+            }
+            yield Task(_task_id(), self.store.url, stage, stage_key, bucket, chunk, inputs, variants)
+
+    def _source_tasks(self, stage: Stage, todo: pl.DataFrame) -> Iterator[Task]:
+        stage_key = uuid.uuid4().hex
+        for bucket, chunk in _chunks(todo, self.store.n_buckets, stage.batch_size):
+            units = chunk.select("dialogue_id", "input_hash")
+            refs = chunk.drop("input_hash", "bucket")
+            yield Task(_task_id(), self.store.url, stage, stage_key, bucket, units, {}, {}, {"refs": refs})
+
+    def _resolve(self, group: list[int] | None, *, keep: bool) -> Resolver:
+        if not keep:
+            return Resolver(self.store, self.flow, self.run.tables, group)
+        if self._resolver is None:
+            self._resolver = Resolver(self.store, self.flow, self.run.tables)
+        return self._resolver
+
+    def _bucket_groups(self, stage: Stage) -> list[list[int] | None]:
+        if self._resolver is not None:
+            return [None]
+        first = Resolver(self.store, self.flow, self.run.tables, [0])
+        return self._groups_for(first.units(stage.reads[0].name).height * self.store.n_buckets)
+
+    def _groups_for(self, dialogues: int) -> list[list[int] | None]:
+        if dialogues <= _DIALOGUES_AT_ONCE:
+            return [None]
+        size = max(1, self.store.n_buckets * _DIALOGUES_AT_ONCE // dialogues)
+        buckets = list(range(self.store.n_buckets))
+        return [buckets[i : i + size] for i in range(0, len(buckets), size)]
+
+
+def _task_id() -> str:
+    return uuid.uuid4().hex[:16]
+
+
+def _chunks(todo: pl.DataFrame, n_buckets: int, size: int) -> Iterator[tuple[int, pl.DataFrame]]:
+    buckets = pl.Series("bucket", [bucket_of(i, n_buckets) for i in todo["dialogue_id"]], dtype=pl.Int64)
+    for (bucket,), group in (
+        todo.with_columns(buckets).sort("bucket", "dialogue_id").group_by("bucket", maintain_order=True)
+    ):
+        for chunk in group.iter_slices(size):
+            yield int(str(bucket)), chunk
+
+
+def _spool(refs: Iterable[pl.DataFrame], folder: Path, n_buckets: int) -> int:
+    """Put the listing on disk with its buckets, so that a million logs need no more memory than a thousand."""
+    count = 0
+    for number, frame in enumerate(refs):
+        buckets = [bucket_of(dialogue_id, n_buckets) for dialogue_id in frame["dialogue_id"]]
+        frame.with_columns(bucket=pl.Series(buckets, dtype=pl.Int64)).write_parquet(folder / f"{number:06d}.parquet")
+        count += frame.height
+    return count
+
+
+def _from_spool(folder: Path, group: list[int] | None) -> pl.DataFrame:
+    files = sorted(folder.glob("*.parquet"))
+    if not files:
+        return pl.DataFrame()
+    listing = pl.scan_parquet(files)
+    return (listing if group is None else listing.filter(pl.col("bucket").is_in(group))).collect()
+
+
+def _without_forgotten(store: Store, report: StageReport, found: pl.DataFrame) -> pl.DataFrame:
+    graves = tombstones(store)
+    if not graves:
+        return found
+    forgotten = pl.Series([tombstone_key(i) in graves for i in found["dialogue_id"]], dtype=pl.Boolean)
+    report.forgotten += int(forgotten.sum())
+    return found.filter(~forgotten)
+
+
+def _mark_taken_ids(found: pl.DataFrame, current: pl.DataFrame, owner: str) -> pl.DataFrame:
+    """An id that another source holds goes to quarantine under a name of its own, so that the first one stays."""
+    others = current.filter(
+        (pl.col("status") != QUARANTINED) & ~pl.col("input_hash").str.starts_with(f"{owner}:")
+    ).select("dialogue_id", holder=pl.col("input_hash").str.split(":").list.first())
+    if others.is_empty():
+        return found
+    taken = found.join(others, on="dialogue_id", how="left", maintain_order="left")
+    suffix = pl.Series([stable_hash(owner, i)[:8] for i in taken["dialogue_id"]], dtype=pl.String)
+    is_taken = pl.col("holder").is_not_null()
+    return taken.with_columns(
+        dialogue_id=pl.when(is_taken).then(pl.col("dialogue_id") + "~" + suffix).otherwise("dialogue_id"),
+        problem_reason=pl.when(is_taken).then(pl.lit(Reason.DUPLICATE_ID.value)).otherwise(pl.col("problem_reason")),
+        problem_detail=pl.when(is_taken)
+        .then(pl.format("id {} belongs to source {} already", "dialogue_id", "holder"))
+        .otherwise(pl.col("problem_detail")),
+    ).drop("holder")

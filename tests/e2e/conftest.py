@@ -1,0 +1,18 @@
+"""One store with the sample logs, mined once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import SAMPLES, run
+
+
+@pytest.fixture(scope="session")
+def mined(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of `run data_samples/manifest.jsonl`. Tests must not change it; copy it first."""
+    store = tmp_path_factory.mktemp("mined") / "store"
+    done = run("run", str(SAMPLES), "--store", str(store))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return store

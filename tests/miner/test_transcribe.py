@@ -1,0 +1,273 @@
+"""Words that came with a log: the three forms they come in, and how they are held against the speech."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audio.asr import HEARD, LogFiles, WordsError, open_recogniser
+from miner.transcribe import Transcribe, TranscribeConfig, hold_to_speech
+from schemas.activity import ACTIVITY
+from schemas.dialogues import DIALOGUES
+from schemas.reasons import Reason
+from schemas.words import WORDS
+from store.stage import Batch, StageOutput
+
+Spans = list[tuple[float, float]]
+
+
+def dialogues(words_paths: dict[str, str | None]) -> pl.DataFrame:
+    fixed = {
+        "source_id": "s",
+        "source_kind": "folder",
+        "model_path": "a.wav",
+        "model_channel": 0,
+        "user_path": "a.wav",
+        "user_channel": 1,
+        "audio_hash": "0",
+        "sample_rate_hz": 16000,
+        "duration_s": 60.0,
+        "model_level_db": -20.0,
+        "user_level_db": -20.0,
+        "channel_correlation": 0.0,
+        "warnings": [],
+    }
+    rows = [fixed | {"dialogue_id": name, "words_path": path} for name, path in words_paths.items()]
+    return DIALOGUES.conform(pl.DataFrame(rows, schema_overrides={"warnings": pl.List(pl.String())}))
+
+
+def activity(speech: dict[tuple[str, str], Spans]) -> pl.DataFrame:
+    return ACTIVITY.conform(
+        pl.DataFrame(
+            [
+                {
+                    "dialogue_id": name,
+                    "channel": channel,
+                    "duration_s": 60.0,
+                    "speech": [{"start_s": a, "end_s": b, "level_db": -20.0} for a, b in spans],
+                    "leak": [],
+                    "vad": "silero",
+                }
+                for (name, channel), spans in speech.items()
+            ],
+            schema_overrides={"speech": ACTIVITY.schema["speech"], "leak": ACTIVITY.schema["leak"]},
+        )
+    )
+
+
+def heard(*words: tuple[str, float, float], channel: str = "model", name: str = "d") -> pl.DataFrame:
+    rows = [(name, channel, text, start, end, "given", None) for text, start, end in words]
+    return pl.DataFrame(rows, schema={"dialogue_id": pl.String(), **HEARD}, orient="row")
+
+
+def held(words: pl.DataFrame, spans: Spans, tolerance_s: float = 0.25) -> list[tuple[Any, ...]]:
+    speech = activity({("d", "model"): spans, ("d", "user"): [(0.0, 60.0)]})
+    frame = hold_to_speech(words, speech, tolerance_s)
+    return frame.select("text", "start_s", "end_s", "timing_source", "dropped").rows()
+
+
+def transcribed(root: Path | str, words_paths: dict[str, str | None], speech: Spans | None = None) -> StageOutput:
+    table = dialogues(words_paths)
+    spans = [(0.0, 60.0)] if speech is None else speech
+    stage = Transcribe(TranscribeConfig(), sources={"s": str(root)})
+    stage.open()
+    sides = {(name, channel): spans for name in words_paths for channel in ("model", "user")}
+    return stage.process(Batch(list(words_paths), {DIALOGUES.name: table, ACTIVITY.name: activity(sides)}))
+
+
+# --- snapping
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ((10.2, 10.6), (10.2, 10.6, "given", None)),
+        ((6.0, 10.6), (10.0, 10.6, "snapped", None)),
+        ((9.9, 10.3), (10.0, 10.3, "snapped", None)),
+        ((9.7, 9.9), (10.0, 10.2, "snapped", None)),
+        ((11.9, 12.4), (11.9, 12.4, "given", None)),
+        ((12.2, 12.5), (12.2, 12.5, "given", None)),
+        ((11.95, 14.5), (14.0, 14.5, "snapped", None)),
+        ((12.5, 13.5), (12.5, 13.5, "given", "no_own_speech")),
+        ((9.0, 9.7), (9.0, 9.7, "given", "no_own_speech")),
+        ((30.0, 31.0), (30.0, 31.0, "given", "no_own_speech")),
+        ((10.5, 10.5), (10.5, 10.5, "given", None)),
+    ],
+)
+def test_a_word_is_held_by_own_speech_or_dropped(word: tuple[float, float], expected: tuple[Any, ...]) -> None:
+    assert held(heard(("w", *word)), [(10.0, 12.0), (14.0, 15.0)]) == [("w", *expected)]
+
+
+def test_words_of_a_silent_channel_are_all_dropped() -> None:
+    rows = held(heard(("a", 1.0, 1.2), ("b", 2.0, 2.2)), [])
+
+    assert [row[-1] for row in rows] == ["no_own_speech"] * 2
+
+
+def test_the_other_channels_speech_holds_nothing() -> None:
+    words = pl.concat([heard(("m", 1.0, 1.2)), heard(("u", 1.0, 1.2), channel="user")])
+    frame = hold_to_speech(words, activity({("d", "user"): [(0.9, 1.5)], ("d", "model"): []}), 0.25)
+
+    assert dict(frame.select("channel", "dropped").rows()) == {"model": "no_own_speech", "user": None}
+
+
+def test_many_dialogues_at_once_are_as_one_by_one() -> None:
+    speech = {("a", "model"): [(1.0, 2.0)], ("b", "model"): [(3.0, 4.0)], ("c", "user"): [(5.0, 6.0)]}
+    parts = [heard(("x", 0.9, 1.5), ("y", 3.5, 3.6), name=name, channel=side) for name, side in speech]
+
+    together = hold_to_speech(pl.concat(parts), activity(speech), 0.25)
+
+    alone = [hold_to_speech(part, activity({key: speech[key]}), 0.25) for part, key in zip(parts, speech, strict=True)]
+    assert together.equals(pl.concat(alone))
+
+
+SPANS = st.lists(st.integers(1, 400), max_size=16, unique=True).map(
+    lambda cuts: [(a / 10, b / 10) for a, b in zip(*[iter(sorted(cuts))] * 2, strict=False)]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    spans=SPANS,
+    words=st.lists(st.tuples(st.integers(0, 45_000), st.integers(0, 3000)), max_size=12),
+    tolerance_s=st.sampled_from([0.0, 0.1, 0.25]),
+)
+def test_what_holds_of_every_word(spans: Spans, words: list[tuple[int, int]], tolerance_s: float) -> None:
+    given_words = [(str(i), start / 1000, (start + length) / 1000) for i, (start, length) in enumerate(words)]
+
+    frame = hold_to_speech(heard(*given_words), activity({("d", "model"): spans}), tolerance_s)
+
+    WORDS.conform(frame.with_columns(pl.lit("given").alias("asr")))
+    assert frame["start_s"].is_sorted()
+    assert sorted(frame["text"]) == sorted(word[0] for word in given_words)
+    before = {word[0]: word[1:] for word in given_words}
+    for text, start, end, source, dropped in frame.select(
+        "text", "start_s", "end_s", "timing_source", "dropped"
+    ).rows():
+        apart = min((max(a - before[text][1], before[text][0] - b, 0.0) for a, b in spans), default=99.0)
+        if dropped:
+            assert apart > tolerance_s
+            assert (start, end) == before[text]
+        else:
+            assert apart <= tolerance_s + 1e-9
+            assert any(a - 1e-9 <= start <= b + tolerance_s + 1e-9 for a, b in spans)
+            assert start >= before[text][0]
+            assert (source == "snapped") == (start != before[text][0])
+
+
+# --- the files
+
+
+def test_moshi_finetune_alignments(tmp_path: Path) -> None:
+    lines = [
+        ["Hi", [1.0, 1.2], "SPEAKER_MAIN"],
+        ["hello,", [2.0, 2.25], "SPEAKER_01"],
+        ["you", [0.5, 0.9], "SPEAKER_MAIN"],
+    ]
+    (tmp_path / "a.json").write_text(json.dumps({"alignments": lines}))
+
+    rows = WORDS.conform(transcribed(tmp_path, {"d": "a.json"}).rows)
+
+    columns = ("channel", "word_index", "text", "start_s", "end_s", "timing_source", "dropped", "asr")
+    assert rows.select(columns).rows() == [
+        ("model", 0, "you", 0.5, 0.9, "given", None, "given"),
+        ("model", 1, "Hi", 1.0, 1.2, "given", None, "given"),
+        ("user", 0, "hello,", 2.0, 2.25, "given", None, "given"),
+    ]
+
+
+def test_full_duplex_bench_words_of_both_sides(tmp_path: Path) -> None:
+    chunk = {"text": " Sure.", "timestamp": [1.0, 1.4]}
+    (tmp_path / "output.json").write_text(json.dumps({"text": "Sure.", "chunks": [chunk]}))
+    (tmp_path / "input.json").write_text(json.dumps({"text": "", "chunks": [{"text": "So", "timestamp": [3.0, None]}]}))
+
+    rows = WORDS.conform(transcribed(tmp_path, {"d": "output.json"}).rows)
+
+    assert rows.select("channel", "text", "start_s", "end_s", "timing_source").rows() == [
+        ("model", "Sure.", 1.0, 1.4, "given"),
+        ("user", "So", 3.0, 3.0, "interpolated"),
+    ]
+    alone = transcribed(tmp_path, {"d": "input.json"}).rows
+    assert alone["channel"].to_list() == ["user"]
+
+
+def test_plain_words_with_confidence(tmp_path: Path) -> None:
+    words = [
+        {"channel": "user", "text": "a", "start": 1.0, "end": 1.5, "confidence": 0.75},
+        {"channel": "model", "text": "b", "start": 2.0, "end": 1.9},
+        {"channel": "model", "text": "  ", "start": 3.0, "end": 3.1},
+    ]
+    (tmp_path / "a.json").write_text(json.dumps({"words": words, "made_by": "someone"}))
+
+    rows = WORDS.conform(transcribed(tmp_path, {"d": "a.json"}).rows)
+
+    assert rows.select("text", "end_s", "timing_source", "confidence", "dropped").rows() == [
+        ("b", 2.0, "interpolated", None, None),
+        ("", 3.1, "given", None, "empty_text"),
+        ("a", 1.5, "given", 0.75, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        "{}",
+        "",
+        '{"alignments": [["a", [1.0], "SPEAKER_MAIN"]]}',
+        '{"alignments": [["a", ["x", 2], "SPEAKER_MAIN"]]}',
+        '{"alignments": [["a", [NaN, 2.0], "SPEAKER_MAIN"]]}',
+        '{"chunks": [{"text": "a"}]}',
+        '{"words": [{"channel": "left", "text": "a", "start": 1, "end": 2}]}',
+        '{"words": "none"}',
+    ],
+)
+def test_a_broken_words_file_costs_that_dialogue_its_words_alone(tmp_path: Path, content: str) -> None:
+    (tmp_path / "bad.json").write_text(content)
+    (tmp_path / "good.json").write_text('{"alignments": [["a", [1.0, 2.0], "SPEAKER_MAIN"]]}')
+
+    output = transcribed(tmp_path, {"bad": "bad.json", "good": "good.json", "none": None})
+
+    assert [(item.dialogue_id, item.reason) for item in output.quarantined] == [("bad", Reason.BAD_WORDS_FILE)]
+    assert output.quarantined[0].detail.startswith("bad.json")
+    assert output.rows["dialogue_id"].to_list() == ["good"]
+
+
+def test_a_words_file_that_is_not_there(tmp_path: Path) -> None:
+    output = transcribed(tmp_path, {"d": "gone.json"})
+
+    assert [(item.reason, item.detail) for item in output.quarantined] == [
+        (Reason.BAD_WORDS_FILE, "gone.json is not there")
+    ]
+
+
+def test_a_log_without_words_is_done_with_no_rows(tmp_path: Path) -> None:
+    output = transcribed(tmp_path, {"d": None})
+
+    assert output.quarantined == []
+    assert WORDS.conform(output.rows).is_empty()
+
+
+def test_words_are_read_from_urls() -> None:
+    with fsspec.open("memory://transcribe/a.json", "wb") as file:
+        file.write(b'{"alignments": [["a", [1.0, 2.0], "SPEAKER_MAIN"]]}')
+
+    assert transcribed("memory://transcribe", {"d": "a.json"}).rows["text"].to_list() == ["a"]
+
+
+def test_recognisers_are_chosen_by_name() -> None:
+    files = LogFiles("a.wav", 0, "a.wav", 1)
+
+    assert open_recogniser("given").words(files).schema == HEARD
+    with pytest.raises(ValueError, match="no recogniser called 'psychic'"):
+        open_recogniser("psychic")
+    with pytest.raises(WordsError):
+        open_recogniser("given").words(LogFiles("a.wav", 0, "a.wav", 1, words_path="/nowhere/x.json"))
