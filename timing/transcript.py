@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from schemas.clock import IntMs, array_to_ms
-from timing.intervals import NONE, Index, Mask, Spans, expand
+from timing.intervals import NONE, Index, Mask, Spans, expand, in_order
 from timing.lexicon import Lexicon
 
 SENTENCE_END = r"[.?!。？！…][\"'”’)\]]*(?:\s|$)"
@@ -62,11 +62,8 @@ def read_words(frame: pl.DataFrame | None) -> Words:
     start = array_to_ms(frame["start_s"].to_numpy())
     end = array_to_ms(frame["end_s"].to_numpy())
     text = frame["text"]
-    # The store keeps words by channel and position, which nearly always is by time.
-    if np.any((np.diff(group) < 0) | ((np.diff(group) == 0) & (np.diff(start) < 0))):
-        order = np.lexsort((start, group))
-        group, start, end, text = group[order], start[order], end[order], text.gather(order)
-    return Words(group, start, end, text)
+    order = in_order(group, start)
+    return Words(group[order], start[order], end[order], text.gather(order))
 
 
 def assign(words: Words, ipus: Spans) -> Index:
