@@ -179,7 +179,9 @@ def wants_answer(talk: Talk, rules: IssueRules) -> Mask:
     previous = model.turns.last_before(user.turns.group, user.turns.start)
     own_previous = user.turns.neighbours()[0]
     follows_model = (previous != NONE) & (pick(model.turns.end, previous, 0) > pick(user.turns.end, own_previous, -1))
-    least = np.where(follows_model, rules.min_answer_ms, rules.min_request_ms)
+    # After an own utterance that nobody answered a sound must surely be speech to be a second request.
+    first = (own_previous == NONE) & ~follows_model
+    least = np.where(follows_model, rules.min_answer_ms, rules.min_request_ms - first * rules.vad_tolerance_ms)
     speech = (user.turns.length >= least) | (user.n_words > 0)
     # "Okay." after a statement of the model asks nothing; after its question, or where that is not known, it may.
     told = pick(model.question.astype(np.int64), previous, UNKNOWN) == 0

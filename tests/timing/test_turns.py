@@ -41,7 +41,9 @@ def test_a_pause_may_pass_the_limit_by_what_the_vad_does_not_know() -> None:
     [
         pytest.param(Log(model=[(1, 8)], user=[(4, 4.6)]), "backchannel", id="short, amid the other's speech"),
         pytest.param(Log(model=[(1, 4), (4.8, 8)], user=[(4.2, 4.6)]), "backchannel", id="in the other's pause"),
-        pytest.param(Log(model=[(1, 8)], user=[(4, 5.3)]), "utterance", id="too long without words"),
+        pytest.param(Log(model=[(1, 8)], user=[(4, 5.1)]), "backchannel", id="as long as a VAD may make one"),
+        pytest.param(Log(model=[(1, 8)], user=[(4, 5.15)]), "utterance", id="too long without words"),
+        pytest.param(Log(model=[(1, 12)], user=[(4, 4.6), (5.7, 8)]), "utterance", id="its silence is a pause"),
         pytest.param(Log(model=[(1, 8)], user=[(4, 5.3, "mm right I see")]), "backchannel", id="longer, by its words"),
         pytest.param(Log(model=[(1, 8)], user=[(4, 5.6, "mm right I see")]), "utterance", id="too long for any"),
         pytest.param(Log(model=[(1, 8)], user=[(4, 4.6, "not so")]), "utterance", id="short, but other words"),
