@@ -57,7 +57,7 @@ class IssueRules(BaseModel):
     reaction_ms: int = Field(750, ge=0)
     """... longer by VAD's uncertainty, and the user goes on sooner than people respond to what they hear."""
     hesitation_ms: int = Field(500, ge=0)
-    """B: a pause shorter than this is hesitation inside speech; listeners do not respond that soon."""
+    """A pause shorter than this is hesitation inside speech; listeners do not respond that soon."""
     resume_speech_ms: int = Field(500, ge=0)
     """B pause_takeover without words: the user's next speech is longer than this, else it may be a backchannel."""
     no_response_ms: int = Field(3000, ge=1)

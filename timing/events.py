@@ -9,7 +9,7 @@ from schemas.timing_events import Event
 from timing.batch import MODEL
 from timing.config import IssueRules
 from timing.found import Found
-from timing.intervals import FAR, NONE, intersection, pick
+from timing.intervals import FAR, NONE, bridged, intersection, pick
 from timing.talk import Talk
 
 AROUND_WORDS = " .,;:?!…。？！、，\"'“”‘’()[]-–—"
@@ -19,13 +19,17 @@ AROUND_WORDS = " .,;:?!…。？！、，\"'“”‘’()[]-–—"
 def barge_ins(talk: Talk, rules: IssueRules) -> list[Found]:
     """The user starts on a running model utterance; D1 where the model talks on for too long."""
     model, user = talk.model, talk.user
-    m = model.turns.holding(user.turns.group, user.turns.start)
-    left = pick(model.turns.end, m, 0) - user.turns.start
+    # The model yields when it falls silent; an answer in a pause that the model made for it is no barge-in.
+    talking = bridged(model.speech, rules.hesitation_ms - 1)
+    run = talking.holding(user.turns.group, user.turns.start)
+    left = pick(talking.end, run, 0) - user.turns.start
+    m = model.turns.last_before(user.turns.group, user.turns.start)
     # A model that yields at once looks like one that was just ending; only its words tell that it was not.
     broken_off = pick(model.complete.astype(np.int64), m, 1) == 0
-    u = np.flatnonzero((m != NONE) & ((left > rules.barge_in_left_ms) | broken_off))
+    u = np.flatnonzero((run != NONE) & ((left > rules.barge_in_left_ms) | broken_off))
     m, left = m[u], left[u]
-    group, start, until = user.turns.group[u], user.turns.start[u], model.turns.end[m]
+    group, start = user.turns.group[u], user.turns.start[u]
+    until = start + left
     evidence = {
         "yield_s": left,
         "since_model_start_s": start - model.turns.start[m],

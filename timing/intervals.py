@@ -151,6 +151,11 @@ def union(group: Index, start: IntMs, end: IntMs, max_gap_ms: int = 0) -> tuple[
     return Spans(group[first], start[first], np.maximum.reduceat(end, first)), owner
 
 
+def bridged(spans: Spans, max_gap_ms: int) -> Spans:
+    """The same intervals with gaps up to ``max_gap_ms`` closed."""
+    return union(spans.group, spans.start, spans.end, max_gap_ms)[0]
+
+
 def overlap_pairs(a: Spans, b: Spans) -> tuple[Index, Index]:
     """All pairs (index in a, index in b) of one group that share time, in order of ``a``."""
     if not len(a) or not len(b):
