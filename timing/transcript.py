@@ -151,16 +151,16 @@ def traits(text: pl.Series, last_ipu: pl.Series, punctuated: Mask, lexicon: Lexi
     frame = pl.DataFrame({"text": text, "last_ipu": last_ipu, "punctuated": punctuated})
     marked = pl.col("punctuated")
     asks = pl.col("text").str.contains(ASKS)
-    opens_asking = pl.col("whole").str.contains(lexicon.question_pattern) | pl.col("tail").str.contains(
-        lexicon.question_pattern
-    )
+    opens_asking = pl.any_horizontal(pl.col("whole", "tail").str.contains(lexicon.question_pattern))
+    tail_asks = pl.col("tail").str.contains(lexicon.question_pattern)
     tail = pl.when(marked).then(pl.col("text").str.extract(LAST_SENTENCE)).otherwise(pl.col("last_ipu"))
     closes = pl.any_horizontal(pl.col("tail", "whole").str.contains(lexicon.closing_pattern))
     answers = pl.col("whole").str.contains(lexicon.polite_answer_pattern)
-    asks_last = pl.when(marked).then(pl.col("text").str.contains(ENDS_ASKING)).otherwise(opens_asking)
+    asks_last = pl.when(marked).then(pl.col("text").str.contains(ENDS_ASKING)).otherwise(tail_asks)
     is_question = pl.when(marked).then(asks).otherwise(opens_asking)
     finished = pl.col("text").str.contains(SENTENCE_END + "$") & ~pl.col("text").str.contains(TRAILS_OFF)
-    left_open = pl.col("tail").str.contains(lexicon.unfinished_pattern)
+    # "Where are you from" ends as no statement does.
+    left_open = pl.col("tail").str.contains(lexicon.unfinished_pattern) & ~tail_asks
     return frame.with_columns(normalised(pl.col("text")).alias("whole"), normalised(tail).alias("tail")).select(
         is_question.alias("is_question"),
         (closes & ~answers & ~asks_last).alias("is_closing"),

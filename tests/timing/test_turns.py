@@ -146,6 +146,8 @@ def test_traits_without_punctuation() -> None:
     said = {
         "what is rice": (True, False, None),
         "okay so can you tell me about rice": (True, False, None),
+        "it is nine should i tell you more about that": (True, False, None),
+        "where are you from": (True, False, None),
         "okay thanks bye": (False, True, None),
         "it was raining": (False, False, None),
         "we went to the": (False, False, False),
@@ -153,6 +155,11 @@ def test_traits_without_punctuation() -> None:
     logs = [Log(model=[], user=[(1, 3, text)], name=str(i)) for i, text in enumerate(said)]
     rows = turns_of(logs).select("is_question", "is_closing", "is_complete").rows()
     assert rows == list(said.values())
+
+
+def test_a_goodbye_after_a_question_closes_without_punctuation_too() -> None:
+    rows = turns_of([Log(model=[], user=[(1, 3, "what is rice"), (3.6, 5, "okay thanks bye")])])
+    assert rows.select("is_question", "is_closing").rows() == [(True, True)]
 
 
 def test_floor_turns_and_transfer_offsets() -> None:
