@@ -133,16 +133,19 @@ def hear_stream(
 def _stretches(pieces: Iterable[tuple[Samples, Samples]]) -> Iterator[tuple[Samples, Samples, int, int]]:
     """Stretches of the log with their surroundings; samples ``[first, last)`` of each are the stretch itself."""
     length, context = seconds_to_samples(STRETCH_S, RATE_HZ), seconds_to_samples(CONTEXT_S, RATE_HZ)
-    model, user = np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
-    before = 0
-    for more_model, more_user in pieces:
-        model = np.concatenate([model, more_model]) if len(model) else more_model
-        user = np.concatenate([user, more_user]) if len(user) else more_user
-        while len(model) >= before + 2 * length:
-            end = before + length
-            yield model[: end + context], user[: end + context], before, end
-            model, user = model[end - context :], user[end - context :]
-            before = context
+    before, held = 0, 0
+    waiting: list[NDArray[np.float32]] = [np.zeros((2, 0), dtype=np.float32)]
+    for piece in pieces:
+        waiting.append(np.stack(piece))
+        held += waiting[-1].shape[1]
+        if held >= before + 2 * length:
+            both = np.concatenate(waiting, axis=1)
+            while both.shape[1] >= before + 2 * length:
+                end = before + length
+                yield both[0, : end + context], both[1, : end + context], before, end
+                both, before = both[:, end - context :], context
+            waiting, held = [both], both.shape[1]
+    model, user = np.concatenate(waiting, axis=1)
     yield model, user, before, len(model)
 
 

@@ -27,7 +27,9 @@ class RefineConfig(BaseModel):
     above_floor_db: float = 5.0
     """A band holds speech only this far above noise and remaining leak."""
     below_speech_db: float = 30.0
-    """Frames this far below the speaker's level are silence, in quiet surroundings."""
+    """Frames this far below the speaker's level are silence, in quiet surroundings ..."""
+    onset_below_speech_db: float = 36.0
+    """... but right before speech, where no room can ring, a first sound may be this soft ("wh", "f")."""
     below_floor_db: float = 3.0
     """In noise, the frames' energy above the floor may lie this far below the floor itself, not farther."""
     noise_quantile: float = 0.99
@@ -78,9 +80,10 @@ class Edges:
     """What the energy of a channel says, per 10 ms frame (all ``(n,)``).
 
     ``sounding`` frames hold more than noise and remaining leak, ``clear`` ones so much more that it must be somebody,
-    and ``loud`` ones are besides near the speaker's own level.
+    and ``loud`` ones are besides near the speaker's own level. ``faint`` ones could be a soft onset.
     """
 
+    faint: Mask
     sounding: Mask
     clear: Mask
     loud: Mask
@@ -97,20 +100,20 @@ def edges(core: Mask, powers: Powers, floor: Powers, quiet: Mask, config: Refine
         return None
     noise = floor.sum(axis=1)
     restless = float(np.quantile(over[quiet] / noise[quiet], config.noise_quantile)) if quiet.any() else 0.0
-    least = np.clip(
-        noise * max(from_db(-config.below_floor_db), restless),
-        from_db(level_db - config.below_speech_db),
-        from_db(level_db - config.least_below_speech_db),
-    )
+    restful = noise * max(from_db(-config.below_floor_db), restless)
+    most = from_db(level_db - config.least_below_speech_db)
+    least = np.clip(restful, from_db(level_db - config.below_speech_db), most)
+    faint = over > np.clip(restful, from_db(level_db - config.onset_below_speech_db), most)
     clear = over > least * from_db(config.stand_out_db)
     loud = clear & (over > from_db(level_db - config.loud_below_speech_db))
-    return Edges(sounding=over > least, clear=clear, loud=loud)
+    return Edges(faint=faint, sounding=over > least, clear=clear, loud=loud)
 
 
 def speech_frames(core: Mask, found: Edges, config: RefineConfig) -> Mask:
     """Frames of speech, dips below ``pause_ms`` bridged, shape ``(n,)``."""
     near = _near(core, config)
-    sounding, clear = found.sounding & near, found.clear & near
+    onset = widen(core, config.reach_before_ms // FRAME_MS, 0) & ~core
+    sounding, clear = (found.sounding & near) | (found.faint & onset), found.clear & near
     spans = runs(bridge(sounding, config.pause_ms // FRAME_MS))
     keep = (
         (_frames_within(spans, sounding) * FRAME_MS >= config.min_speech_ms)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from audio.floor import noise_floor, stands_out
-from audio.frames import SILENCE, Mask, Samples, band_powers, frame_powers, from_db, to_db, widen
+from audio.frames import FRAME_MS, SILENCE, Mask, Samples, band_powers, drop_short, frame_powers, from_db, to_db, widen
 from audio.leak import LeakConfig, residue
 from audio.refine import RefineConfig, doubtful_frames, edges, hysteresis, speech_frames
 from audio.vad import Vad
@@ -56,7 +56,8 @@ def own_voice(samples: Samples, leak: Samples | None, vad: Vad, config: VoiceCon
         return Voice(np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
     power = frame_powers(samples)
     bands = band_powers(samples)
-    worth = stands_out(bands, config.worth_db) & (power > from_db(config.silent_dbfs))
+    worth = drop_short(stands_out(bands, config.worth_db), config.refine.min_speech_ms // FRAME_MS)
+    worth &= power > from_db(config.silent_dbfs)
     probability = vad.probabilities(_at_vad_level(samples, power, worth, config), worth)
     core = hysteresis(probability, config.refine.on, config.refine.off)
     quiet = ~widen(core, _BEFORE, _AFTER)

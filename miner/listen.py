@@ -7,17 +7,18 @@ from typing import Any, ClassVar
 
 import polars as pl
 
-from audio.decode import DecodeError, load_channels
+from audio.decode import DecodeError, channel_blocks
 from audio.frames import RATE_HZ
-from audio.hear import ChannelActivity, HearConfig, Segments, hear
+from audio.hear import ChannelActivity, HearConfig, Segments, hear_stream
 from audio.vad import Vad, VadName, open_vad
 from schemas.activity import ACTIVITY, SEGMENT
-from schemas.clock import samples_to_seconds
 from schemas.dialogues import DIALOGUES
 from schemas.reasons import Reason
 from schemas.table import Table
 from store.stage import Batch, Quarantined, Stage, StageConfig, StageOutput
 
+BLOCK_S = 3.0
+"""Blocks this long stay in the processor's cache on their way through the resampler."""
 DURATION_SLACK_S = 0.25
 """A file whose length differs by more than this from what ingest saw was changed since."""
 
@@ -71,15 +72,17 @@ class Listen(Stage):
         if root is None:
             raise DecodeError(Reason.AUDIO_MISSING, f"no folder is known for source '{row['source_id']}'")
         model_path, user_path = (f"{root.rstrip('/')}/{row[f'{side}_path']}" for side in ("model", "user"))
-        model, user = load_channels(model_path, row["model_channel"], user_path, row["user_channel"], rate_hz=RATE_HZ)
-        found_s, known_s = samples_to_seconds(len(model), RATE_HZ), row["duration_s"]
+        channels = channel_blocks(
+            model_path, row["model_channel"], user_path, row["user_channel"], rate_hz=RATE_HZ, block_s=BLOCK_S
+        )
+        model, user = hear_stream(channels, self._vad, self.settings.hear)
+        found_s, known_s = model.duration_s, row["duration_s"]
         longer_is_fine = (
             model_path != user_path
         )  # of two files the table holds the shorter, decoding pads to the longer
         if found_s < known_s - DURATION_SLACK_S or (not longer_is_fine and found_s > known_s + DURATION_SLACK_S):
             raise DecodeError(Reason.AUDIO_CHANGED, f"{found_s:.3f} s of audio, {known_s:.3f} s when it was ingested")
-        heard = hear(model, user, self._vad, self.settings.hear)
-        return activity_rows(row["dialogue_id"], *heard, vad=self._vad.name)
+        return activity_rows(row["dialogue_id"], model, user, vad=self._vad.name)
 
 
 def activity_rows(dialogue_id: str, model: ChannelActivity, user: ChannelActivity, *, vad: str) -> pl.DataFrame:

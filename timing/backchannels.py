@@ -18,11 +18,14 @@ from timing.transcript import COMMA, Said, ends_asking, only_backchannels
 def backchannel_ipus(said: Said, rules: TurnRules, lexicon: Lexicon) -> Mask:
     """Which IPUs are (part of) a backchannel."""
     ipus = said.ipus
-    runs, run = union(ipus.group, ipus.start, ipus.end, rules.backchannel_silence_ms - 1)
     floors, _ = union(ipus.group, ipus.start, ipus.end, rules.goes_on_ms)
+    # What may be one utterance, for all the VAD knows, is not told apart by length alone.
+    sure = rules.backchannel_silence_ms + 2 * rules.vad_tolerance_ms
+    runs, run = union(ipus.group, ipus.start, ipus.end, sure)
     # Recognisers often write nothing for "mm": what has no words is judged by its length on every side.
     wordless = np.bincount(run, weights=said.n_words, minlength=len(runs)) == 0
     by_length = (wordless & _short_and_held(runs, floors, rules))[run]
+    runs, run = union(ipus.group, ipus.start, ipus.end, rules.backchannel_silence_ms - 1)
     by_words = np.zeros(len(ipus), dtype=np.bool_)
     listening = _listening(said, runs, run, rules, lexicon)
     by_words[listening[_to_one_who_goes_on(said, listening, floors, rules, lexicon)]] = True
@@ -34,7 +37,7 @@ def _short_and_held(runs: Spans, floors: Spans, rules: TurnRules) -> Mask:
     floor = floors.last_before(runs.group ^ 1, runs.start)
     held = pick(floors.end, floor, -FAR) - runs.start >= rules.backchannel_hold_ms
     longer = pick(floors.length, floor, 0) > runs.length
-    short = runs.length <= rules.backchannel_max_ms + 2 * rules.vad_tolerance_ms
+    short = runs.length <= rules.backchannel_max_ms + rules.vad_tolerance_ms
     return np.asarray(short & held & longer, dtype=np.bool_)
 
 

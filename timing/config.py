@@ -23,8 +23,8 @@ class TurnRules(BaseModel):
     utterance_pause_ms: int = Field(1000, ge=0)
     """Own pauses up to this stay inside one utterance, whatever the other side does (Kyutai26)."""
     vad_tolerance_ms: int = Field(100, ge=0)
-    """Uncertainty of each edge a VAD draws: an utterance's pause and a wordless backchannel, which have two edges each,
-    may pass their limit by twice this."""
+    """Uncertainty of each edge a VAD draws. The pauses inside an utterance and the silence around a wordless
+    backchannel have two such edges and get twice this on top of their limit, its length gets it once."""
     backchannel_words_max_ms: int = Field(1500, ge=0)
     """Longest backchannel when its words are known and all in the lexicon (SWB)."""
     backchannel_max_ms: int = Field(1000, ge=0)
@@ -57,15 +57,18 @@ class IssueRules(BaseModel):
     reaction_ms: int = Field(750, ge=0)
     """... longer by VAD's uncertainty, and the user goes on sooner than people respond to what they hear."""
     hesitation_ms: int = Field(500, ge=0)
-    """B: a pause shorter than this is hesitation inside speech; listeners do not respond that soon."""
+    """A pause shorter than this is hesitation inside speech; listeners do not respond that soon."""
     resume_speech_ms: int = Field(500, ge=0)
     """B pause_takeover without words: the user's next speech is longer than this, else it may be a backchannel."""
     no_response_ms: int = Field(3000, ge=1)
     """C: nobody starts for longer than this after the user's end (SWB: 0.35 % of transfers pass 2 s)."""
+    vad_tolerance_ms: int = Field(100, ge=0)
+    """Uncertainty of an utterance's length as a VAD draws it."""
     min_request_ms: int = Field(400, ge=0)
-    """C: a wordless user utterance shorter than this asks nothing, nor is it speaking again."""
+    """C: a wordless user utterance shorter than this asks nothing and is not speaking again. The first one of a log
+    may be shorter by VAD's uncertainty."""
     min_answer_ms: int = Field(250, ge=0)
-    """C: the same limit where the user speaks next after the model, since answers ("Yeah.") are short."""
+    """C: the limit where the user speaks next after the model, since answers ("Yeah.") are short."""
     talks_past_ms: int = Field(1000, ge=0)
     """C: a model that was barged in on answers for itself when it goes on longer than this past the user's end."""
     slow_answer_ms: int = Field(1000, ge=0)

@@ -9,21 +9,27 @@ from schemas.timing_events import Event
 from timing.batch import MODEL
 from timing.config import IssueRules
 from timing.found import Found
-from timing.intervals import FAR, NONE, intersection, pick
+from timing.intervals import FAR, NONE, bridged, intersection, pick
 from timing.talk import Talk
-from timing.transcript import normalised
+
+AROUND_WORDS = " .,;:?!…。？！、，\"'“”‘’()[]-–—"
+"""What may stand around a word without making it another one."""
 
 
 def barge_ins(talk: Talk, rules: IssueRules) -> list[Found]:
     """The user starts on a running model utterance; D1 where the model talks on for too long."""
     model, user = talk.model, talk.user
-    m = model.turns.holding(user.turns.group, user.turns.start)
-    left = pick(model.turns.end, m, 0) - user.turns.start
+    # The model yields when it falls silent; an answer in a pause that the model made for it is no barge-in.
+    talking = bridged(model.speech, rules.hesitation_ms - 1)
+    run = talking.holding(user.turns.group, user.turns.start)
+    left = pick(talking.end, run, 0) - user.turns.start
+    m = model.turns.last_before(user.turns.group, user.turns.start)
     # A model that yields at once looks like one that was just ending; only its words tell that it was not.
     broken_off = pick(model.complete.astype(np.int64), m, 1) == 0
-    u = np.flatnonzero((m != NONE) & ((left > rules.barge_in_left_ms) | broken_off))
+    u = np.flatnonzero((run != NONE) & ((left > rules.barge_in_left_ms) | broken_off))
     m, left = m[u], left[u]
-    group, start, until = user.turns.group[u], user.turns.start[u], model.turns.end[m]
+    group, start = user.turns.group[u], user.turns.start[u]
+    until = start + left
     evidence = {
         "yield_s": left,
         "since_model_start_s": start - model.turns.start[m],
@@ -129,16 +135,18 @@ def self_loops(talk: Talk, rules: IssueRules) -> Found:
     words, model = talk.words, talk.model
     own = np.flatnonzero(words.group % 2 == MODEL)
     group, start, end = words.group[own] // 2, words.start[own], words.end[own]
-    # Words as numbers: three of them fit one key, and keys compare as integers.
-    code = pl.DataFrame({"text": words.text.gather(own)}).select(normalised(pl.col("text")).rank("dense"))
-    number = code.to_series().fill_null(0).to_numpy().astype(np.int64)
-    _, together = np.unique(number[:-2] + (number[1:-1] << 21) + (number[2:] << 42), return_inverse=True)
-    whole = group[:-2] == group[2:]
-    place = np.flatnonzero(whole)
-    order = place[np.lexsort((start[place], together[place], group[place]))]
+    bare = pl.DataFrame({"text": words.text.gather(own)}).select(
+        pl.col("text").str.to_lowercase().str.strip_chars(AROUND_WORDS).hash()
+    )
+    one = bare.to_series().to_numpy()
+    # A number for three words in a row of one dialogue; equal ones are the same words but for one case in 2**64.
+    three = (one[:-2] * np.uint64(3) + one[1:-1]) * np.uint64(5) + one[2:] + group[:-2].astype(np.uint64)
+    again = pl.Series(three).is_duplicated().to_numpy() & (group[:-2] == group[2:])
+    place = np.flatnonzero(again)
+    order = place[np.lexsort((start[place], three[place], group[place]))]
     nth = rules.loop_repeats - 1
     a, b = order[: len(order) - nth], order[nth:]
-    repeated = (together[a] == together[b]) & (group[a] == group[b]) & (start[b] - start[a] <= rules.loop_window_ms)
+    repeated = (three[a] == three[b]) & (group[a] == group[b]) & (start[b] - start[a] <= rules.loop_window_ms)
     a, b = a[repeated], b[repeated]
     m = model.turns.last_before(group[a], start[a] + 1)
     a, b, m = a[m != NONE], b[m != NONE], m[m != NONE]
@@ -152,5 +160,5 @@ def self_loops(talk: Talk, rules: IssueRules) -> Found:
         last_end[first],
         model.turn_index[m[first]],
         np.full(len(first), NONE),
-        {"repeats_count": np.full(len(first), rules.loop_repeats), "window_s": (last_end - start[a])[first]},
+        {"repeats_within_s": (last_end - start[a])[first]},
     )

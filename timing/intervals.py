@@ -121,6 +121,14 @@ def pick(values: npt.NDArray[np.int64], index: Index, default: int | npt.NDArray
     return np.where(index == NONE, default, values[np.maximum(index, 0)])
 
 
+def in_order(group: Index, start: IntMs) -> Index:
+    """Indices that put intervals in order of (group, start). Tables mostly come in order, and a sort is dear."""
+    later = group[1:] > group[:-1]
+    if np.all(later | ((group[1:] == group[:-1]) & (start[1:] >= start[:-1]))):
+        return np.arange(len(start))
+    return np.lexsort((start, group))
+
+
 def union(group: Index, start: IntMs, end: IntMs, max_gap_ms: int = 0) -> tuple[Spans, Index]:
     """Merge intervals of a group whose gap is at most ``max_gap_ms``; empty intervals must be gone.
 
@@ -129,7 +137,7 @@ def union(group: Index, start: IntMs, end: IntMs, max_gap_ms: int = 0) -> tuple[
     """
     if not len(start):
         return Spans(group, start, end), np.zeros(0, dtype=np.int64)
-    order = np.lexsort((start, group))
+    order = in_order(group, start)
     group, start, end = group[order], start[order], end[order]
     low = int(start.min())
     width = int(end.max()) - low + 1
@@ -141,6 +149,11 @@ def union(group: Index, start: IntMs, end: IntMs, max_gap_ms: int = 0) -> tuple[
     owner = np.empty(len(start), dtype=np.int64)
     owner[order] = np.cumsum(fresh) - 1
     return Spans(group[first], start[first], np.maximum.reduceat(end, first)), owner
+
+
+def bridged(spans: Spans, max_gap_ms: int) -> Spans:
+    """The same intervals with gaps up to ``max_gap_ms`` closed."""
+    return union(spans.group, spans.start, spans.end, max_gap_ms)[0]
 
 
 def overlap_pairs(a: Spans, b: Spans) -> tuple[Index, Index]:

@@ -15,7 +15,7 @@ from schemas.timing_events import Event
 from timing.batch import USER
 from timing.config import IssueRules
 from timing.found import Found
-from timing.intervals import FAR, NONE, Index, Mask, Spans, intersection, pick, union
+from timing.intervals import FAR, NONE, Index, Mask, bridged, intersection, pick
 from timing.lexicon import load
 from timing.talk import UNKNOWN, Side, Talk
 from timing.transcript import joined, only_backchannels
@@ -51,7 +51,8 @@ def find_intrusions(talk: Talk, rules: IssueRules) -> Intrusions:
     model_end, user_end = model.turns.end[m], user.turns.end[u]
     ipu = user.speech.last_before(group, onset)
     resumes = np.minimum(pick(user.speech.start, user.speech.first_from(group, onset), FAR), user_end)
-    both = intersection(_fluent(model.speech, rules), _fluent(user.speech, rules))[0]
+    hesitation = rules.hesitation_ms - 1
+    both = intersection(bridged(model.speech, hesitation), bridged(user.speech, hesitation))[0]
     return Intrusions(
         model=m,
         user=u,
@@ -64,10 +65,6 @@ def find_intrusions(talk: Talk, rules: IssueRules) -> Intrusions:
         model_speech=model.speech.covered(group, onset, model_end),
         user_speech_left=user.speech.covered(group, resumes, user_end),
     )
-
-
-def _fluent(speech: Spans, rules: IssueRules) -> Spans:
-    return union(speech.group, speech.start, speech.end, rules.hesitation_ms - 1)[0]
 
 
 def interruptions(talk: Talk, rules: IssueRules) -> list[Found]:
@@ -179,7 +176,9 @@ def wants_answer(talk: Talk, rules: IssueRules) -> Mask:
     previous = model.turns.last_before(user.turns.group, user.turns.start)
     own_previous = user.turns.neighbours()[0]
     follows_model = (previous != NONE) & (pick(model.turns.end, previous, 0) > pick(user.turns.end, own_previous, -1))
-    least = np.where(follows_model, rules.min_answer_ms, rules.min_request_ms)
+    # After an own utterance that nobody answered a sound must surely be speech to be a second request.
+    first = (own_previous == NONE) & ~follows_model
+    least = np.where(follows_model, rules.min_answer_ms, rules.min_request_ms - first * rules.vad_tolerance_ms)
     speech = (user.turns.length >= least) | (user.n_words > 0)
     # "Okay." after a statement of the model asks nothing; after its question, or where that is not known, it may.
     told = pick(model.question.astype(np.int64), previous, UNKNOWN) == 0

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from schemas.clock import IntMs, array_to_ms
-from timing.intervals import NONE, Index, Mask, Spans, expand
+from timing.intervals import NONE, Index, Mask, Spans, expand, in_order
 from timing.lexicon import Lexicon
 
 SENTENCE_END = r"[.?!。？！…][\"'”’)\]]*(?:\s|$)"
@@ -62,11 +62,8 @@ def read_words(frame: pl.DataFrame | None) -> Words:
     start = array_to_ms(frame["start_s"].to_numpy())
     end = array_to_ms(frame["end_s"].to_numpy())
     text = frame["text"]
-    # The store keeps words by channel and position, which nearly always is by time.
-    if np.any((np.diff(group) < 0) | ((np.diff(group) == 0) & (np.diff(start) < 0))):
-        order = np.lexsort((start, group))
-        group, start, end, text = group[order], start[order], end[order], text.gather(order)
-    return Words(group, start, end, text)
+    order = in_order(group, start)
+    return Words(group[order], start[order], end[order], text.gather(order))
 
 
 def assign(words: Words, ipus: Spans) -> Index:
@@ -154,16 +151,16 @@ def traits(text: pl.Series, last_ipu: pl.Series, punctuated: Mask, lexicon: Lexi
     frame = pl.DataFrame({"text": text, "last_ipu": last_ipu, "punctuated": punctuated})
     marked = pl.col("punctuated")
     asks = pl.col("text").str.contains(ASKS)
-    opens_asking = pl.col("whole").str.contains(lexicon.question_pattern) | pl.col("tail").str.contains(
-        lexicon.question_pattern
-    )
+    opens_asking = pl.any_horizontal(pl.col("whole", "tail").str.contains(lexicon.question_pattern))
+    tail_asks = pl.col("tail").str.contains(lexicon.question_pattern)
     tail = pl.when(marked).then(pl.col("text").str.extract(LAST_SENTENCE)).otherwise(pl.col("last_ipu"))
     closes = pl.any_horizontal(pl.col("tail", "whole").str.contains(lexicon.closing_pattern))
     answers = pl.col("whole").str.contains(lexicon.polite_answer_pattern)
-    asks_last = pl.when(marked).then(pl.col("text").str.contains(ENDS_ASKING)).otherwise(opens_asking)
+    asks_last = pl.when(marked).then(pl.col("text").str.contains(ENDS_ASKING)).otherwise(tail_asks)
     is_question = pl.when(marked).then(asks).otherwise(opens_asking)
     finished = pl.col("text").str.contains(SENTENCE_END + "$") & ~pl.col("text").str.contains(TRAILS_OFF)
-    left_open = pl.col("tail").str.contains(lexicon.unfinished_pattern)
+    # "Where are you from" ends as no statement does.
+    left_open = pl.col("tail").str.contains(lexicon.unfinished_pattern) & ~tail_asks
     return frame.with_columns(normalised(pl.col("text")).alias("whole"), normalised(tail).alias("tail")).select(
         is_question.alias("is_question"),
         (closes & ~answers & ~asks_last).alias("is_closing"),

@@ -20,7 +20,7 @@ _WINDOW: Final = 512
 _CONTEXT: Final = 64
 _STATE: Final = (1, 1, 128)
 _BATCH: Final = 512
-_LEAD_WINDOWS: Final = 8
+_LEAD_WINDOWS: Final = 4
 
 
 class Silero:

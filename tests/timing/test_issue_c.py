@@ -56,7 +56,7 @@ def test_a_short_answer_to_the_models_question_wants_a_reply() -> None:
         pytest.param(Log(model=[(2.6, 2.9)], user=[(1, 3)], duration=20), id="answered shortly, in overlap"),
         pytest.param(Log(model=[(1, 9)], user=[(3, 5)], duration=20), id="barge-in, and the model talks on"),
         pytest.param(Log(model=[(1, 9)], user=[(6, 6.5)], duration=20), id="user backchannel"),
-        pytest.param(Log(model=[], user=[(1, 1.3)], duration=20), id="too short for a request"),
+        pytest.param(Log(model=[], user=[(1, 1.29)], duration=20), id="too short for a request"),
         pytest.param(Log(model=[(5.9, 8)], user=[(1, 3), (5.5, 6.2)], duration=20), id="the user speaks again in time"),
         pytest.param(Log(model=[(3.3, 3.8)], user=[(1, 3)], duration=20), id="a short okay is a reply"),
         pytest.param(Log(model=[(1, 4, TELL)], user=[(5, 6, "Okay, thanks, bye.")], duration=20), id="goodbye"),

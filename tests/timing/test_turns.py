@@ -41,7 +41,9 @@ def test_a_pause_may_pass_the_limit_by_what_the_vad_does_not_know() -> None:
     [
         pytest.param(Log(model=[(1, 8)], user=[(4, 4.6)]), "backchannel", id="short, amid the other's speech"),
         pytest.param(Log(model=[(1, 4), (4.8, 8)], user=[(4.2, 4.6)]), "backchannel", id="in the other's pause"),
-        pytest.param(Log(model=[(1, 8)], user=[(4, 5.3)]), "utterance", id="too long without words"),
+        pytest.param(Log(model=[(1, 8)], user=[(4, 5.1)]), "backchannel", id="as long as a VAD may make one"),
+        pytest.param(Log(model=[(1, 8)], user=[(4, 5.15)]), "utterance", id="too long without words"),
+        pytest.param(Log(model=[(1, 12)], user=[(4, 4.6), (5.7, 8)]), "utterance", id="its silence is a pause"),
         pytest.param(Log(model=[(1, 8)], user=[(4, 5.3, "mm right I see")]), "backchannel", id="longer, by its words"),
         pytest.param(Log(model=[(1, 8)], user=[(4, 5.6, "mm right I see")]), "utterance", id="too long for any"),
         pytest.param(Log(model=[(1, 8)], user=[(4, 4.6, "not so")]), "utterance", id="short, but other words"),
@@ -144,6 +146,8 @@ def test_traits_without_punctuation() -> None:
     said = {
         "what is rice": (True, False, None),
         "okay so can you tell me about rice": (True, False, None),
+        "it is nine should i tell you more about that": (True, False, None),
+        "where are you from": (True, False, None),
         "okay thanks bye": (False, True, None),
         "it was raining": (False, False, None),
         "we went to the": (False, False, False),
@@ -151,6 +155,11 @@ def test_traits_without_punctuation() -> None:
     logs = [Log(model=[], user=[(1, 3, text)], name=str(i)) for i, text in enumerate(said)]
     rows = turns_of(logs).select("is_question", "is_closing", "is_complete").rows()
     assert rows == list(said.values())
+
+
+def test_a_goodbye_after_a_question_closes_without_punctuation_too() -> None:
+    rows = turns_of([Log(model=[], user=[(1, 3, "what is rice"), (3.6, 5, "okay thanks bye")])])
+    assert rows.select("is_question", "is_closing").rows() == [(True, True)]
 
 
 def test_floor_turns_and_transfer_offsets() -> None:

@@ -9,6 +9,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 from schemas.activity import ACTIVITY
+from schemas.clock import to_ms
 from schemas.timing_events import TIMING_EVENTS
 from schemas.turns import TURNS
 from schemas.words import WORDS
@@ -57,9 +58,10 @@ def words_of(logs: Sequence[Log]) -> pl.DataFrame:
                 if len(segment) < 3:
                     continue
                 start, end, text = segment
-                step = (end - start) / len(text.split())
-                for nth, word in enumerate(text.split()):
-                    rows.append((log.name, channel, index, word, start + nth * step, start + (nth + 1) * step))
+                parts = text.split()
+                edges = [(to_ms(start) + to_ms(end - start) * n // len(parts)) / 1000 for n in range(len(parts) + 1)]
+                for word, begin, stop in zip(parts, edges, edges[1:], strict=False):
+                    rows.append((log.name, channel, index, word, begin, stop))
                     index += 1
     columns = ["dialogue_id", "channel", "word_index", "text", "start_s", "end_s"]
     frame = pl.DataFrame(rows, schema={c: WORDS.schema[c] for c in columns}, orient="row")

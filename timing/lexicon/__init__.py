@@ -31,6 +31,8 @@ class Lexicon(BaseModel):
     """What may stand around a closing."""
     question_openers: tuple[str, ...]
     """How a question begins."""
+    question_inversions: tuple[str, ...]
+    """Beginnings that make a question anywhere near the end."""
     question_leads: tuple[str, ...]
     """What may come before a question's beginning."""
     unfinished: tuple[str, ...]
@@ -55,8 +57,9 @@ class Lexicon(BaseModel):
 
     @property
     def question_pattern(self) -> str:
-        """Matches a text that begins as a question does."""
-        return f"^(?:{_any(self.question_leads)} )*{_any(self.question_openers)}(?: |$)"
+        """Matches a text that begins as a question does, or whose last dozen words hold an inversion."""
+        opens = f"^(?:{_any(self.question_leads)} )*{_any(self.question_openers)}(?: |$)"
+        return f"{opens}|(?:^| ){_any(self.question_inversions)}(?: [^ ]+){{0,12}}$"
 
     @property
     def unfinished_pattern(self) -> str:
