@@ -21,6 +21,7 @@ from audio.frames import (
     RATE_HZ,
     Mask,
     Samples,
+    band_powers,
     bridge,
     drop_short,
     frame_powers,
@@ -30,7 +31,7 @@ from audio.frames import (
     runs,
     to_db,
 )
-from audio.leak import LeakConfig, find_leak, leaked
+from audio.leak import LeakConfig, echo_of, find_leak, leaked
 from audio.vad import Vad
 from audio.voice import Voice, VoiceConfig, own_voice
 from schemas.clock import array_to_s, samples_to_seconds, seconds_to_samples
@@ -154,13 +155,15 @@ def _hear_stretch(model: Samples, user: Samples, vad: Vad, config: HearConfig) -
     nothing = np.zeros(len(user_power), dtype=bool)
     model, user = _without_dc(model), _without_dc(user)
     path = find_leak(model, user, config.leak)
-    voice = own_voice(model, None, vad, config.voice, config.leak)
+    model_bands = band_powers(model)
+    voice = own_voice(model, model_bands, None, vad, config.voice, config.leak)
     spoken = _Channel(model_power, voice.speech, voice.quiet, nothing)
     if path is None:
-        voice = own_voice(user, None, vad, config.voice, config.leak)
+        voice = own_voice(user, band_powers(user), None, vad, config.voice, config.leak)
         return _Stretch(spoken, _Channel(user_power, voice.speech, voice.quiet, nothing), None, 0.0, 0.0)
     leak = leaked(model, path, model_power > from_db(config.voice.silent_dbfs))
-    voice = own_voice(user - leak, leak, vad, config.voice, config.leak)
+    own = user - leak
+    voice = own_voice(own, band_powers(own), echo_of(model_bands, path, config.leak), vad, config.voice, config.leak)
     leak_power = frame_powers(leak)
     heard_leak = _heard_leak(voice, user_power, leak_power, config)
     return _Stretch(

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy import fft, signal
+from scipy.ndimage import maximum_filter1d
 
-from audio.frames import FRAME_MS, HOP, RATE_HZ, Mask, Powers, Samples, from_db, runs, widen
+from audio.frames import FRAME_MS, HOP, RATE_HZ, SILENCE, Mask, Powers, Samples, from_db, runs, to_db, widen
 
 
 class LeakConfig(BaseModel):
@@ -34,10 +35,12 @@ class LeakConfig(BaseModel):
     """Windows of about one second that take part in the estimate (spread evenly over the log)."""
     decay_db_s: float = 120.0
     """Fall of the room's late reverberation, which the filter leaves over."""
-    share_quantile: float = 0.6
-    """Quantile of (what stays) / (leak) over frames of leak alone, taken as the share that stays."""
-    max_share: float = 1.0
-    """Upper bound of that share (1 = the filter took nothing away)."""
+    strong_db: float = 15.0
+    """Frames in which the model's voice is this close to its loudest tell what stays of the leak."""
+    spread: float = 2.0
+    """How far above its middle the share that stays is bounded, in units of its lower spread (q40 - q10)."""
+    max_share_db: float = -10.0
+    """Upper bound of that share: more than this of the model's voice is no leak."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ _LEAST_OVERLAP: Final = 0.3
 _SILENT_WINDOW: Final = 1e-6
 _LEAST_ENERGY: Final = 1e-2
 _ENOUGH: Final = 100
+_BLUR: Final = 2
 _RIDGE: Final = 1e-3
 
 
@@ -95,22 +99,34 @@ def leaked(model: Samples, path: LeakPath, audible: Mask) -> Samples:
     return out[: len(model)]
 
 
-def residue(heard: Powers, leak: Powers, floor: Powers, config: LeakConfig) -> Powers:
-    """Upper estimate of the leak that stays in ``heard`` after subtraction, per frame and band (all ``(n, bands)``).
+def echo_of(model: Powers, path: LeakPath, config: LeakConfig) -> Powers:
+    """What the model's band powers would be in the user's channel if none of it were lost, ``(n, bands)``.
 
-    The share that stays is measured per band on frames where the leak, before subtraction, is well above the floor;
-    the user speaks over a minority of them, so a quantile tells it. Late reverberation is the leak, decaying.
+    Late by the path's delay, blurred by a few frames for what the delay does not say, and dying away as a room does.
     """
-    fall = from_db(-config.decay_db_s * FRAME_MS / 1000)
-    total = leak.sum(axis=1)
-    alone = (total > total.max(initial=0) * 1e-2)[:, None] & (leak > 4 * floor)
-    share = np.full(leak.shape[1], config.max_share, dtype=np.float32)
-    for band in range(leak.shape[1]):
-        frames = alone[:, band]
-        if frames.sum() >= _ENOUGH:
-            share[band] = np.quantile(heard[frames, band] / leak[frames, band], config.share_quantile)
-    envelope = signal.lfilter([1 - fall], [1, -fall], leak, axis=0).astype(np.float32)
-    return np.asarray(np.minimum(share, config.max_share) * np.maximum(leak, envelope), dtype=np.float32)
+    delay = round(path.delay_ms / FRAME_MS)
+    late = np.pad(model, ((delay, 0), (0, 0)))[: len(model)] if delay else model
+    level = np.log10(np.maximum(maximum_filter1d(late, 2 * _BLUR + 1, axis=0), SILENCE))
+    fall = (np.arange(len(level)) * (config.decay_db_s * FRAME_MS / 10_000))[:, None]
+    return np.asarray(10 ** (np.maximum.accumulate(level + fall, axis=0) - fall), dtype=np.float32)
+
+
+def residue(heard: Powers, echo: Powers, floor: Powers, config: LeakConfig) -> Powers:
+    """Upper bound of the leak that stays in ``heard`` after subtraction, per frame and band (all ``(n, bands)``).
+
+    The share of the ``echo`` that stays is measured per band on the frames where the echo is strong. The user speaks
+    over the smaller part of them, so the low quantiles of the share belong to leak alone; its upper bound is
+    extrapolated from them as if its level (in dB) were normal.
+    """
+    bound = np.zeros(echo.shape[1], dtype=np.float32)
+    for band in range(echo.shape[1]):
+        strong = echo[:, band] > np.quantile(echo[:, band], 0.95) * from_db(-config.strong_db)
+        strong &= echo[:, band] > SILENCE
+        if strong.sum() >= _ENOUGH:
+            share = np.maximum(heard[strong, band] - floor[strong, band], 0) / echo[strong, band]
+            low, middle = np.quantile(to_db(share), (0.1, 0.4))
+            bound[band] = min(from_db(middle + config.spread * (middle - low)), from_db(config.max_share_db))
+    return bound * echo
 
 
 def _active_windows(model: Samples, limit: int) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from audio.floor import noise_floor, stands_out
-from audio.frames import FRAME_MS, SILENCE, Mask, Samples, band_powers, drop_short, frame_powers, from_db, to_db, widen
+from audio.frames import FRAME_MS, Mask, Powers, Samples, drop_short, frame_powers, from_db, to_db, widen
 from audio.leak import LeakConfig, residue
 from audio.refine import RefineConfig, doubtful_frames, edges, hysteresis, speech_frames
 from audio.vad import Vad
@@ -29,6 +29,8 @@ class VoiceConfig(BaseModel):
     """Frames below this level hold no speech."""
     vad_level_dbfs: float = -26.0
     """Level to which a channel is scaled for the VAD."""
+    faded_db: float = 40.0
+    """The other side's echo is gone when it is this far below its loudest."""
     max_gain_db: float = 36.0
     """Upper bound of that scaling."""
 
@@ -46,28 +48,30 @@ _AFTER: Final = 30
 """Frames before and after what the VAD calls speech that are not trusted to be noise."""
 
 
-def own_voice(samples: Samples, leak: Samples | None, vad: Vad, config: VoiceConfig, leak_config: LeakConfig) -> Voice:
+def own_voice(
+    samples: Samples, bands: Powers, echo: Powers | None, vad: Vad, config: VoiceConfig, leak_config: LeakConfig
+) -> Voice:
     """Where the channel's own speaker speaks.
 
-    ``samples`` have shape ``(n,)`` at ``frames.RATE_HZ``, without DC; ``leak``, of the same shape, is what was already
-    subtracted from them, None when there was none.
+    ``samples`` have shape ``(n,)`` at ``frames.RATE_HZ``, without DC, and ``bands`` are their band powers. ``echo``
+    (``leak.echo_of``) says where the other side may still be heard although its leak was subtracted; None when it
+    does not leak.
     """
     if not len(samples):
         return Voice(np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
     power = frame_powers(samples)
-    bands = band_powers(samples)
     worth = drop_short(stands_out(bands, config.worth_db), config.refine.min_speech_ms // FRAME_MS)
     worth &= power > from_db(config.silent_dbfs)
     probability = vad.probabilities(_at_vad_level(samples, power, worth, config), worth)
     core = hysteresis(probability, config.refine.on, config.refine.off)
     quiet = ~widen(core, _BEFORE, _AFTER)
-    if leak is None:
+    if echo is None:
         floor = noise_floor(bands, quiet)
     else:
-        leak_bands = band_powers(leak)
-        quiet &= leak_bands.sum(axis=1) <= SILENCE
+        loudness = echo.sum(axis=1)
+        quiet &= loudness <= np.quantile(loudness, 0.95) * from_db(-config.faded_db)
         floor = noise_floor(bands, quiet)
-        floor = floor + residue(bands, leak_bands, floor, leak_config)
+        floor = floor + residue(bands, echo, floor, leak_config)
     found = edges(core, bands, floor, quiet, config.refine)
     if found is None:
         return Voice(np.zeros_like(core), quiet)
