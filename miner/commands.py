@@ -220,7 +220,7 @@ def show(
     if as_json:
         print_json({name: frame.to_dicts() for name, frame in rows.items()})
         return
-    out().print(DialogueView.of(rows, all_events=all_events))
+    out(piped_width=120).print(DialogueView.of(rows, all_events=all_events), soft_wrap=False)
 
 
 def _finish(reports: list[StageReport], as_json: bool, found: dict[str, dict[str, int]] | None = None) -> None:

@@ -34,7 +34,10 @@ class TranscribeConfig(StageConfig):
 
 
 class Transcribe(Stage):
-    """``sources`` says where the source of each ``source_id`` lies now."""
+    """Writes the words of each channel; today those that came with the log.
+
+    ``sources`` says where the source of each ``source_id`` lies now.
+    """
 
     name = "transcribe"
     version = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -38,9 +39,10 @@ class Installation:
     tables: dict[str, Table]
 
 
-def out() -> Console:
-    """Console for results. In a pipe: no colours, no wrapping."""
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=not sys.stdout.isatty())
+def out(piped_width: int = 200) -> Console:
+    """Console for results. In a pipe: no colours, and a width of its own unless COLUMNS gives one."""
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else piped_width
+    return Console(width=width, highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def print_json(value: object) -> None:

@@ -29,11 +29,16 @@ def load_run(store: Store, name: str) -> Run:
 
 
 def open_run(store: Store, name: str | None) -> Run:
-    """The run to work on: the named one, made if need be; without a name the active one, or a first `default`."""
-    name = name or active_name(store) or DEFAULT_RUN
+    """The run to work on: the named one, made if need be; without a name the active one, or a first `default`.
+
+    A new run begins with the tables of the active one: what it does not do otherwise, it shares.
+    """
+    active = active_name(store)
+    name = name or active or DEFAULT_RUN
     if store.exists(f"runs/{safe_name(name, 'run')}.json"):
         return load_run(store, name)
-    run = Run(name, datetime.now(UTC).isoformat(timespec="seconds"))
+    shared = load_run(store, active).tables if active is not None else {}
+    run = Run(name, datetime.now(UTC).isoformat(timespec="seconds"), dict(shared))
     save_run(store, run)
     return run
 

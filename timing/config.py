@@ -6,7 +6,20 @@ times of Switchboard. Split in two, so that a new limit for issues leaves the tu
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from timing.lexicon import load
+
+
+def _known(language: str) -> str:
+    load(language)
+    return language
+
+
+Language = Annotated[str, AfterValidator(_known)]
+"""A BCP-47 language with a lexicon."""
 
 
 class TurnRules(BaseModel):
@@ -14,7 +27,7 @@ class TurnRules(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    language: str = "en"
+    language: Language = "en"
     """Language of the lexicon for backchannels, closings and questions (timing/lexicon/LANGUAGE.toml)."""
     ipu_bridge_ms: int = Field(200, ge=1)
     """Own gaps below this are bridged into one inter-pausal unit (H&E: shorter ones are stop closures)."""
@@ -42,7 +55,7 @@ class IssueRules(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    language: str = "en"
+    language: Language = "en"
     """Language of the lexicon for backchannels (timing/lexicon/LANGUAGE.toml)."""
     cut_in_after_ms: int = Field(500, ge=0)
     """B cut_in, cut_off: the user has been speaking for more than this; below, both began at once."""

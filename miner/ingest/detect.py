@@ -16,6 +16,7 @@ from miner.ingest.refs import Source, SourceError, audio_stem
 from miner.ingest.tree import folders, join, open_binary
 
 KINDS = (FolderSource.kind, ManifestSource.kind, MoshiFinetuneSource.kind, FullDuplexBenchSource.kind)
+FIXED_CHANNEL = {MoshiFinetuneSource.kind: "left"}
 PEEK_BYTES = 200
 
 
@@ -47,6 +48,11 @@ def open_source(
     path = path.removeprefix("file://")
     path = path if is_remote(path) else posixpath.abspath(path)
     kind = kind or detect_source(path)
+    if model_channel not in (None, FIXED_CHANNEL.get(kind)) and kind != FolderSource.kind:
+        raise SourceError(
+            f"--model-channel {model_channel} does not go with {path}, taken for {kind}, which says itself where the "
+            f"model is. Say --kind {FolderSource.kind} if these are plain stereo files."
+        )
     folder = posixpath.dirname(path) if path.endswith(".jsonl") else path.rstrip("/")
     name = source_id or re.sub(r"[^A-Za-z0-9._-]+", "-", posixpath.basename(folder)).strip("-.") or "logs"
     if kind == FolderSource.kind:

@@ -31,10 +31,12 @@ class FullDuplexBenchSource:
         for folder, files in folders(self.root, self.skipped):
             found = {path.rpartition("/")[2]: (path, size, stamp) for path, size, stamp in files}
             parts = {name: found.pop(name) for name in (MODEL_FILE, USER_FILE, *WORDS_FILES) if name in found}
-            self.skipped["not part of a log"] += len(found)
+            if found:
+                self.skipped["not part of a log"] += len(found)
             missing = {USER_FILE, MODEL_FILE} - parts.keys()
             if len(missing) == 2:
-                self.skipped["not part of a log"] += len(parts)
+                if parts:
+                    self.skipped["not part of a log"] += len(parts)
                 continue
             prefix = "" if folder == "." else f"{folder}/"
             words = next((parts[name][0] for name in WORDS_FILES if name in parts), None)

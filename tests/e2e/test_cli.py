@@ -18,7 +18,7 @@ def test_show_reads_as_a_dialogue_with_its_faults(mined: Path) -> None:
     text = run("show", "cut-off", "--store", str(mined)).stdout
     assert "MODEL" in text
     assert "USER" in text
-    assert "my husband does not like" in text
+    assert "Before you answer" in text
     assert "◆ B cut_off: the model cuts the user off" in text
     assert "needs_rewrite (unfinished_request)" in text
     late = run("show", "late-answer", "--store", str(mined)).stdout
@@ -93,6 +93,7 @@ def test_two_runs_are_listed_compared_and_chosen(mined: Path, tmp_path: Path) ->
     store = tmp_path / "store"
     shutil.copytree(mined, store)
     there = ["--store", str(store)]
+    # without LOGS: a new run shares what the active one took in
     assert run("run", *there, "--run", "patient", "--set", "detect.no_response_ms=5000").returncode == 0
     listed = json.loads(run("runs", *there, "--json").stdout)
     assert {entry["run"]: entry["active"] for entry in listed} == {"default": False, "patient": True}
@@ -146,6 +147,8 @@ def test_wrong_settings_are_all_named_at_once(tmp_path: Path) -> None:
         (["run", str(ROOT / "data_samples"), "--kind", "folder"], "--model-channel"),
         (["run", str(SAMPLES), "--config", "none.toml"], "no settings file at none.toml"),
         (["run", str(SAMPLES), "--run", "../up"], "is not a plain name"),
+        (["run", str(SAMPLES), "--model-channel", "right"], "says itself where the model is"),
+        (["run", str(SAMPLES), "--set", "turns.language=tlh"], "no lexicon for language 'tlh'"),
     ],
 )
 def test_mistakes_get_one_line_and_exit_code_2(tmp_path: Path, arguments: list[str], says: str) -> None:
