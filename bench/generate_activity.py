@@ -43,10 +43,11 @@ def generate(n: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFram
     cut_in = kind < 0.04
     silent = (kind >= 0.04) & (kind < 0.08)
     takeover = (kind >= 0.08) & (kind < 0.11)
+    late = (kind >= 0.11) & (kind < 0.13)
     answer_gap = np.where(cut_in, -np.minimum(user_ms * 6 // 10, user_ms - 300), answer_gap)
     answer_gap = np.where(takeover, 250, answer_gap)
     model_ms = np.where(silent, 0, model_ms)
-    answer_gap = np.where(silent, draw.integers(3500, 8000, shape), answer_gap)
+    answer_gap = np.where(silent | late, draw.integers(3500, 8000, shape), answer_gap)
 
     # The next user turn waits for both sides to end.
     user_after = np.maximum(user_ms, user_ms + answer_gap + model_ms) + np.where(silent, 0, user_gap)
