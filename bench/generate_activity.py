@@ -15,11 +15,11 @@ from schemas.clock import array_to_s
 from schemas.dialogues import DIALOGUES
 from schemas.words import WORDS
 
-EXCHANGES = 13
+EXCHANGES = 12
 """User and model turns a dialogue, of each."""
 PIECE_MS = 1200
-"""A turn is a row of segments of this length; 13 x 2 turns make about 40 of them."""
-WORD_MS = 270
+"""A turn is a row of segments of this length; 12 x 2 turns make about 40 of them."""
+WORD_MS = 250
 VOCABULARY = (  # noqa: SIM905 - a hundred quoted words would hide what they are
     "the a to of and I you it is that in what how can do for on with my me have are so was this be your not could one "
     "know when like would just there about day time good water house night train little book music garden kitchen "

@@ -14,7 +14,7 @@ def test_generated_dialogues_are_of_the_size_the_bench_promises() -> None:
     activity, words, dialogues = generate(200, 5)
     assert generate(200, 5)[0].equals(activity)
     assert not generate(200, 6)[0].equals(activity)
-    assert dialogues["duration_s"].is_between(55, 125).all()
+    assert dialogues["duration_s"].is_between(45, 130).all()
     assert 35 <= activity["speech"].list.len().sum() / 200 <= 60
     assert 170 <= len(words) / 200 <= 240
 
