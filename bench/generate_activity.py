@@ -15,11 +15,11 @@ from schemas.clock import array_to_s
 from schemas.dialogues import DIALOGUES
 from schemas.words import WORDS
 
-EXCHANGES = 13
+EXCHANGES = 12
 """User and model turns a dialogue, of each."""
 PIECE_MS = 1200
-"""A turn is a row of segments of this length; 13 x 2 turns make about 40 of them."""
-WORD_MS = 270
+"""A turn is a row of segments of this length; 12 x 2 turns make about 40 of them."""
+WORD_MS = 250
 VOCABULARY = (  # noqa: SIM905 - a hundred quoted words would hide what they are
     "the a to of and I you it is that in what how can do for on with my me have are so was this be your not could one "
     "know when like would just there about day time good water house night train little book music garden kitchen "
@@ -43,10 +43,11 @@ def generate(n: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFram
     cut_in = kind < 0.04
     silent = (kind >= 0.04) & (kind < 0.08)
     takeover = (kind >= 0.08) & (kind < 0.11)
+    late = (kind >= 0.11) & (kind < 0.13)
     answer_gap = np.where(cut_in, -np.minimum(user_ms * 6 // 10, user_ms - 300), answer_gap)
     answer_gap = np.where(takeover, 250, answer_gap)
     model_ms = np.where(silent, 0, model_ms)
-    answer_gap = np.where(silent, draw.integers(3500, 8000, shape), answer_gap)
+    answer_gap = np.where(silent | late, draw.integers(3500, 8000, shape), answer_gap)
 
     # The next user turn waits for both sides to end.
     user_after = np.maximum(user_ms, user_ms + answer_gap + model_ms) + np.where(silent, 0, user_gap)

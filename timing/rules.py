@@ -100,6 +100,7 @@ def interruptions(talk: Talk, rules: IssueRules) -> list[Found]:
                 "since_user_start_s": at.since_user_start[which],
                 "until_user_end_s": at.until_user_end[which],
                 "user_pause_s": np.where(in_pause, pause, 0)[which],
+                "user_speech_after_pause_s": at.user_speech_left[which],
                 "overlap_s": at.overlap[which],
                 "model_speech_s": at.model_speech[which],
             },

@@ -113,6 +113,7 @@ def test_an_interruption_names_both_turns_and_its_numbers() -> None:
         "since_user_start_s": 3.0,
         "until_user_end_s": 2.0,
         "user_pause_s": 0.0,
+        "user_speech_after_pause_s": 0.0,
         "overlap_s": 2.0,
         "model_speech_s": 4.0,
     }
