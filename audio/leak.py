@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy import fft, signal
+from scipy import fft
 from scipy.ndimage import maximum_filter1d
 
 from audio.frames import FRAME_MS, HOP, RATE_HZ, SILENCE, Mask, Powers, Samples, from_db, runs, to_db, widen
@@ -90,9 +90,11 @@ def find_leak(model: Samples, user: Samples, config: LeakConfig) -> LeakPath | N
 
 def leaked(model: Samples, path: LeakPath, audible: Mask) -> Samples:
     """What arrives in the user's channel, shape as ``model``. Frames where the model is not ``audible`` add nothing."""
+    from scipy.signal import oaconvolve  # half a second of imports, which only a process that listens should pay
+
     out = np.zeros(len(model) + path.first_tap + len(path.taps) + HOP, dtype=np.float32)
     for first, last in runs(widen(audible, 1, 1)) * HOP:
-        arrives = signal.oaconvolve(model[first:last], path.taps).astype(np.float32)
+        arrives = oaconvolve(model[first:last], path.taps).astype(np.float32)
         begin = first + path.first_tap
         lost = max(-begin, 0)
         out[begin + lost : begin + len(arrives)] += arrives[lost:]
