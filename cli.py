@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from audio.vad import MissingBackendError
 from miner import commands as miner_commands
 from miner.doctor import doctor
 from miner.ingest.refs import SourceError
@@ -15,7 +16,7 @@ from mixers import commands as mixer_commands
 from mixers.sandbox import QueryError
 from schemas.catalog import TABLES
 from store import commands as store_commands
-from store.console import EXIT_USAGE, Installation
+from store.console import EXIT_FAILED, EXIT_USAGE, Installation
 from store.layout import StoreError
 
 app = typer.Typer(
@@ -60,9 +61,12 @@ def main() -> None:
     """Entry point: errors a person can mend are one message and exit code 2."""
     try:
         app()
-    except (StoreError, QueryError, SourceError) as error:
+    except (StoreError, QueryError, SourceError, MissingBackendError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_USAGE)
+    except OSError as error:
+        typer.echo(f"error: {error}; once that is mended, the same command goes on where it was", err=True)
+        sys.exit(EXIT_FAILED)
 
 
 if __name__ == "__main__":

@@ -50,22 +50,23 @@ AT_ONCE = 10_000
 
 
 def prepare(work: Path, dialogues: int) -> tuple[Path, Path]:
-    """Logs that are there by name (one tiny file, linked), and a store that holds their activity and words."""
+    """Logs that are there by name (tiny files, linked), and a store that holds their activity and words."""
     logs, store_folder, given = work / "logs", work / "store", work / "given"
     for folder in (logs, store_folder, given):
         shutil.rmtree(folder, ignore_errors=True)
     logs.mkdir(parents=True)
-    (logs / "one.wav").write_bytes(b"RIFF")
     with (logs / "manifest.jsonl").open("w") as manifest:
         for number, first in enumerate(range(0, dialogues, AT_ONCE)):
             activity, words, rows = generate(min(AT_ONCE, dialogues - first), seed=number)
+            file = logs / f"{number}.wav"  # one a round: a filesystem limits the links to a file
+            file.write_bytes(b"RIFF")
             write_given(given, ACTIVITY, number, activity)
             write_given(given, WORDS, number, words)
             write_given(given, DIALOGUES, number, rows)
             for dialogue_id in rows["dialogue_id"]:
                 path = f"{dialogue_id[:12]}/{dialogue_id}.wav"
                 (logs / path).parent.mkdir(exist_ok=True)
-                os.link(logs / "one.wav", logs / path)
+                os.link(file, logs / path)
                 line = {"id": dialogue_id, "path": path, "model_channel": 0, "user_channel": 1}
                 manifest.write(json.dumps(line) + "\n")
     settings = Settings()

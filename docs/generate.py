@@ -72,7 +72,14 @@ def settings() -> str:
 
 def commands() -> str:
     """Every command with its help, arguments and options."""
-    lines = ["# Commands", MADE, "Exit code 0: all done; 3: some dialogues are quarantined; 2: bad usage or settings."]
+    lines = [
+        "# Commands",
+        MADE,
+        (
+            "Exit code 0: all done; 3: some dialogues are quarantined; 2: bad usage or settings; 1: the machine failed "
+            "(disk, network); 130: stopped."
+        ),
+    ]
     root = typer.main.get_command(cli.app)
     for path, command in _walk("duplex-miner", root):
         lines += [f"\n## {path}\n", str(command.help or "").strip() + "\n"]

@@ -18,6 +18,7 @@ from miner.turns import Turns
 from store.engines.base import Engine
 from store.engines.local import InlineEngine, LocalEngine
 from store.layout import Store
+from store.lock import writing
 from store.resolve import Flow, tombstones
 from store.runner import Progress, Runner, StageReport
 from store.runs import activate, active_name, open_run
@@ -54,29 +55,33 @@ def mine(
 
     ``source`` is what `ingest` lists; without one `ingest` is left out and the logs already taken in are used.
     """
-    run = open_run(store, run_name)
-    if active_name(store) is None or run_name is not None:
-        activate(store, run.name)
-    engine = make_engine(settings.execution)
-    runner = Runner(store, run, FLOW, engine, progress, retry_quarantined)
-    reports = []
-    try:
-        if source is not None and Ingest.name in stages:
-            register_source(store, source.source_id, source.kind, source.root, moved=moved)
-            ingest = Ingest(settings.ingest, root=source.root, source_id=source.source_id, forgotten=tombstones(store))
-            taken_in = runner.run_source(ingest, _listing(source), source.source_id)
-            if not (taken_in.computed or taken_in.reused or taken_in.forgotten):
-                raise SourceError(
-                    f"no logs in {source.root} ({source.kind}): it holds no audio this kind of source lists"
-                )
-            reports.append(taken_in)
-        roots = source_roots(store)
-        reports += [
-            runner.run_stage(_BUILD[stage.name](settings, roots)) for stage in CHAIN[1:] if stage.name in stages
-        ]
-    finally:
-        engine.close()
-    return reports
+    with writing(store):
+        run = open_run(store, run_name)
+        if active_name(store) is None or run_name is not None:
+            activate(store, run.name)
+        engine = make_engine(settings.execution)
+        runner = Runner(store, run, FLOW, engine, progress, retry_quarantined)
+        reports = []
+        try:
+            if source is not None and Ingest.name in stages:
+                register_source(store, source.source_id, source.kind, source.root, moved=moved)
+                reports.append(_take_in(runner, settings, source))
+            roots = source_roots(store)
+            reports += [
+                runner.run_stage(_BUILD[stage.name](settings, roots)) for stage in CHAIN[1:] if stage.name in stages
+            ]
+        finally:
+            engine.close()
+        return reports
+
+
+def _take_in(runner: Runner, settings: Settings, source: Source) -> StageReport:
+    graves = tombstones(runner.store)
+    ingest = Ingest(settings.ingest, root=source.root, source_id=source.source_id, forgotten=graves)
+    report = runner.run_source(ingest, _listing(source), source.source_id)
+    if not (report.computed or report.reused or report.forgotten):
+        raise SourceError(f"no logs in {source.root}: it holds nothing that a {source.kind} source lists")
+    return report
 
 
 def _listing(source: Source) -> Iterator[pl.DataFrame]:

@@ -24,6 +24,7 @@ from store.console import (
 )
 from store.forget import forget as forget_dialogue
 from store.layout import Store
+from store.lock import writing
 from store.resolve import Resolver, tombstones
 from store.runs import Run, activate, active_name, active_run, load_run, run_names
 from store.sources import source_roots
@@ -169,7 +170,9 @@ def forget(
 ) -> None:
     """Remove everything derived from a dialogue, in every run, and keep it out for good."""
     installation: Installation = context.obj
-    report = forget_dialogue(Store.open(store), dialogue, installation.tables)
+    opened = Store.open(store)
+    with writing(opened):
+        report = forget_dialogue(opened, dialogue, installation.tables)
     if as_json:
         print_json(vars(report))
         return
@@ -188,7 +191,8 @@ def compact(context: typer.Context, store: StoreOption = DEFAULT_STORE) -> None:
     installation: Installation = context.obj
     opened = Store.open(store)
     merged = 0
-    for name, table in installation.tables.items():
-        for variant in ledger.variants(opened, name):
-            merged += compact_variant(opened, table, variant, above=1)
+    with writing(opened):
+        for name, table in installation.tables.items():
+            for variant in ledger.variants(opened, name):
+                merged += compact_variant(opened, table, variant, above=1)
     out().print(f"compacted {merged} buckets")

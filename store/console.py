@@ -20,6 +20,7 @@ from store.resolve import Flow
 from store.runner import StageReport
 from store.work import TaskResult
 
+EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_QUARANTINED = 3
 
