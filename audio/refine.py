@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from audio.frames import FRAME_MS, Mask, Powers, bridge, fill, from_db, mean_db, runs, widen
+from audio.frames import FRAME_MS, Mask, Powers, bridge, drop_short, fill, from_db, mean_db, runs, widen
 
 
 class RefineConfig(BaseModel):
@@ -30,8 +30,10 @@ class RefineConfig(BaseModel):
     """Frames this far below the speaker's level are silence, in quiet surroundings ..."""
     onset_below_speech_db: float = 36.0
     """... but right before speech, where no room can ring, a first sound may be this soft ("wh", "f")."""
-    below_floor_db: float = 3.0
-    """In noise, the frames' energy above the floor may lie this far below the floor itself, not farther."""
+    below_noise_db: float = 15.0
+    """In noise, the frames' energy above the floor may lie this far below the noise itself, not farther."""
+    below_residue_db: float = 3.0
+    """The same below what may remain of a leak, which is no steadier than speech."""
     noise_quantile: float = 0.99
     """Nor below this quantile of what the noise itself, where nobody speaks, holds above its floor (babble)."""
     least_below_speech_db: float = 12.0
@@ -44,6 +46,8 @@ class RefineConfig(BaseModel):
     """Shorter dips belong to the speech around them (stop closures)."""
     min_speech_ms: int = 70
     """Shorter stretches above the floor are clicks and breaths."""
+    min_sound_ms: int = 30
+    """Shorter sounds are the noise's own chance peaks."""
     min_core_ms: int = 40
     """Of which the VAD must have called speech."""
     loud_below_speech_db: float = 15.0
@@ -89,18 +93,22 @@ class Edges:
     loud: Mask
 
 
-def edges(core: Mask, powers: Powers, floor: Powers, quiet: Mask, config: RefineConfig) -> Edges | None:
+def edges(
+    core: Mask, powers: Powers, floor: Powers, residue: Powers | None, quiet: Mask, config: RefineConfig
+) -> Edges | None:
     """Where a channel sounds, given where the VAD finds its speaker (``core``) and surely nobody (``quiet``).
 
-    ``powers`` and ``floor`` have shape ``(n, bands)``. None when nobody speaks.
+    ``powers``, the noise's ``floor`` and the leak's ``residue`` have shape ``(n, bands)``. None when nobody speaks.
     """
-    over = excess(powers, floor, config.above_floor_db)
+    over = excess(powers, floor if residue is None else floor + residue, config.above_floor_db)
     level_db = speech_level_db(over, core)
     if level_db is None:
         return None
     noise = floor.sum(axis=1)
     restless = float(np.quantile(over[quiet] / noise[quiet], config.noise_quantile)) if quiet.any() else 0.0
-    restful = noise * max(from_db(-config.below_floor_db), restless)
+    restful = noise * max(from_db(-config.below_noise_db), restless)
+    if residue is not None:
+        restful += residue.sum(axis=1) * from_db(-config.below_residue_db)
     most = from_db(level_db - config.least_below_speech_db)
     least = np.clip(restful, from_db(level_db - config.below_speech_db), most)
     faint = over > np.clip(restful, from_db(level_db - config.onset_below_speech_db), most)
@@ -113,7 +121,9 @@ def speech_frames(core: Mask, found: Edges, config: RefineConfig) -> Mask:
     """Frames of speech, dips below ``pause_ms`` bridged, shape ``(n,)``."""
     near = _near(core, config)
     onset = widen(core, config.reach_before_ms // FRAME_MS, 0) & ~core
-    sounding, clear = (found.sounding & near) | (found.faint & onset), found.clear & near
+    sounding = (found.sounding & near) | (found.faint & onset)
+    sounding = drop_short(sounding, config.min_sound_ms // FRAME_MS)
+    clear = found.clear & near
     spans = runs(bridge(sounding, config.pause_ms // FRAME_MS))
     keep = (
         (_frames_within(spans, sounding) * FRAME_MS >= config.min_speech_ms)

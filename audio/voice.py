@@ -65,14 +65,12 @@ def own_voice(
     probability = vad.probabilities(_at_vad_level(samples, power, worth, config), worth)
     core = hysteresis(probability, config.refine.on, config.refine.off)
     quiet = ~widen(core, _BEFORE, _AFTER)
-    if echo is None:
-        floor = noise_floor(bands, quiet)
-    else:
+    if echo is not None:
         loudness = echo.sum(axis=1)
         quiet &= loudness <= np.quantile(loudness, 0.95) * from_db(-config.faded_db)
-        floor = noise_floor(bands, quiet)
-        floor = floor + residue(bands, echo, floor, leak_config)
-    found = edges(core, bands, floor, quiet, config.refine)
+    floor = noise_floor(bands, quiet)
+    remains = None if echo is None else residue(bands, echo, floor, leak_config)
+    found = edges(core, bands, floor, remains, quiet, config.refine)
     if found is None:
         return Voice(np.zeros_like(core), quiet)
     doubtful = doubtful_frames(core, found, config.refine)
