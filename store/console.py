@@ -100,8 +100,10 @@ class StageProgress:
     def finish(self, report: StageReport) -> None:
         """The stage ended."""
         self.reports.append(report)
-        if not self.quiet:
-            Console(stderr=True, highlight=False).print(describe(report))
+        if self._bars is not None:  # above the bars, which the console they live on makes room for
+            self._bars.console.print(describe(report), highlight=False)
+        elif not self.quiet:
+            typer.echo(describe(report), err=True)
 
 
 def describe(report: StageReport) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,7 @@ from store.runs import Run, save_run
 from store.stage import Stage
 from store.work import Task, TaskResult, commit_quarantine, run_task
 
+_LOCATION = pl.Schema({"dialogue_id": pl.String(), "part": pl.String(), "unit": pl.UInt64()})
 _DIALOGUES_AT_ONCE = 500_000
 """Above this many dialogues a stage looks at one group of buckets after another, so that memory stays flat."""
 
@@ -169,21 +171,33 @@ class Runner:
         reads = [table.name for table in (*stage.reads, *stage.optional_reads)]
         variants = {name: self.run.tables[name] for name in reads if name in self.run.tables}
         stage_key = uuid.uuid4().hex
-        for bucket, chunk in _chunks(todo, self.store.n_buckets, stage.batch_size):
-            inputs = {
-                name: resolver.done(name)
-                .join(chunk, on="dialogue_id", how="semi")
-                .select("dialogue_id", "part", "unit")
-                for name in reads
-            }
-            yield Task(_task_id(), self.store.url, stage, stage_key, bucket, chunk, inputs, variants)
+        placed = self._in_buckets(todo)
+        located = {
+            name: resolver.done(name)
+            .select("dialogue_id", "part", "unit")
+            .join(placed.select("dialogue_id", "bucket"), on="dialogue_id", how="inner")
+            .partition_by("bucket", as_dict=True, include_key=False)
+            for name in reads
+        }
+        for chunk in _chunks(placed, stage.batch_size):
+            inputs = {}
+            for name, by_bucket in located.items():
+                near = [by_bucket[(key,)] for key in chunk["bucket"].unique() if (key,) in by_bucket]
+                near.append(pl.DataFrame(schema=_LOCATION))
+                inputs[name] = pl.concat(near).join(chunk, on="dialogue_id", how="semi")
+            yield Task(_task_id(), self.store.url, stage, stage_key, chunk, inputs, variants)
 
     def _source_tasks(self, stage: Stage, todo: pl.DataFrame) -> Iterator[Task]:
         stage_key = uuid.uuid4().hex
-        for bucket, chunk in _chunks(todo, self.store.n_buckets, stage.batch_size):
-            units = chunk.select("dialogue_id", "input_hash")
+        for chunk in _chunks(todo.sort("bucket", "dialogue_id"), stage.batch_size):
+            units = chunk.select("dialogue_id", "input_hash", "bucket")
             refs = chunk.drop("input_hash", "bucket")
-            yield Task(_task_id(), self.store.url, stage, stage_key, bucket, units, {}, {}, {"refs": refs})
+            yield Task(_task_id(), self.store.url, stage, stage_key, units, {}, {}, {"refs": refs})
+
+    def _in_buckets(self, todo: pl.DataFrame) -> pl.DataFrame:
+        """The units with their bucket, in the order of buckets and ids."""
+        buckets = [bucket_of(dialogue_id, self.store.n_buckets) for dialogue_id in todo["dialogue_id"]]
+        return todo.with_columns(bucket=pl.Series(buckets, dtype=pl.Int64)).sort("bucket", "dialogue_id")
 
     def _resolve(self, group: list[int] | None, *, keep: bool) -> Resolver:
         if not keep:
@@ -210,13 +224,23 @@ def _task_id() -> str:
     return uuid.uuid4().hex[:16]
 
 
-def _chunks(todo: pl.DataFrame, n_buckets: int, size: int) -> Iterator[tuple[int, pl.DataFrame]]:
-    buckets = pl.Series("bucket", [bucket_of(i, n_buckets) for i in todo["dialogue_id"]], dtype=pl.Int64)
-    for (bucket,), group in (
-        todo.with_columns(buckets).sort("bucket", "dialogue_id").group_by("bucket", maintain_order=True)
-    ):
-        for chunk in group.iter_slices(size):
-            yield int(str(bucket)), chunk
+def _chunks(placed: pl.DataFrame, size: int) -> Iterator[pl.DataFrame]:
+    """Cut units into tasks of about ``size``: several small buckets together, a large one in even pieces.
+
+    A bucket is not split without need, so that it stays one part and its readers open one file.
+    """
+    waiting: list[pl.DataFrame] = []
+    for bucket in placed.partition_by("bucket", maintain_order=True):
+        if sum(frame.height for frame in waiting) + bucket.height > size and waiting:
+            yield pl.concat(waiting)
+            waiting = []
+        if bucket.height > size:
+            pieces = math.ceil(bucket.height / size)
+            yield from bucket.iter_slices(math.ceil(bucket.height / pieces))
+        else:
+            waiting.append(bucket)
+    if waiting:
+        yield pl.concat(waiting)
 
 
 def _spool(refs: Iterable[pl.DataFrame], folder: Path, n_buckets: int) -> int:

@@ -15,16 +15,16 @@ from schemas.reasons import Reason
 from schemas.table import TableError
 from store import ledger, parts
 from store.layout import Store
-from store.ledger import DONE, LEDGER_SCHEMA, QUARANTINED
+from store.ledger import DONE, QUARANTINED
 from store.stage import Batch, Quarantined, Stage, StageOutput
 
 
 @dataclass(frozen=True)
 class Task:
-    """Some units of one bucket.
+    """Some units: a whole number of buckets, or a piece of one.
 
     ``stage_key`` names this very stage object, options included, so that a worker opens it once. ``units``: columns
-    ``dialogue_id, input_hash``. ``inputs``: for each table the stage reads, columns ``dialogue_id,
+    ``dialogue_id, input_hash, bucket``. ``inputs``: for each table the stage reads, columns ``dialogue_id,
     part, unit``. ``variants``: the run's tables. ``given``: frames handed over as they are, for the source stage.
     """
 
@@ -32,7 +32,6 @@ class Task:
     store_url: str
     stage: Stage
     stage_key: str
-    bucket: int
     units: pl.DataFrame
     inputs: Mapping[str, pl.DataFrame]
     variants: Mapping[str, str]
@@ -130,18 +129,34 @@ def _where(error: Exception) -> str:
 
 
 def _commit(store: Store, task: Task, output: StageOutput) -> None:
-    stage = task.stage
+    """Write the rows, one part per bucket, and after each part its commit."""
+    table, variant = task.stage.writes, task.stage.variant
+    units, rows = _outcomes(task, output)
+    marks = units.select("dialogue_id", "bucket", pl.col("unit").alias(parts.UNIT))
+    by_bucket = rows.join(marks, on="dialogue_id", how="left", maintain_order="left").partition_by(
+        "bucket", as_dict=True, include_key=False
+    )
+    for (key,), own in units.partition_by("bucket", as_dict=True, include_key=False).items():
+        bucket = int(str(key))
+        part = parts.part_path(table.name, variant, bucket, task.task_id)
+        if (key,) in by_bucket:
+            parts.write_frame(store, part, by_bucket[(key,)])
+        placed = own.with_columns(part=pl.when(pl.col("n_rows") > 0).then(pl.lit(part)))
+        ledger.commit(store, table.name, variant, bucket, task.task_id, placed)
+
+
+def _outcomes(task: Task, output: StageOutput) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Ledger entries of every unit (without the part), and the rows that count: none of a quarantined dialogue."""
     failed = pl.DataFrame(
         [(q.dialogue_id, q.reason.value, q.detail[:2000]) for q in output.quarantined],
         schema={"dialogue_id": pl.String(), "reason": pl.String(), "detail": pl.String()},
         orient="row",
     ).unique("dialogue_id", keep="first", maintain_order=True)
-    rows = output.rows.join(failed.select("dialogue_id"), on="dialogue_id", how="anti")
+    rows = output.rows.join(failed.select("dialogue_id"), on="dialogue_id", how="anti", maintain_order="left")
     counts = rows.group_by("dialogue_id").agg(n_rows=pl.len().cast(pl.Int64))
-    part = parts.part_path(stage.writes.name, stage.variant, task.bucket, task.task_id)
     units = (
         task.units.join(counts, on="dialogue_id", how="left")
-        .join(parts.content_hashes(stage.writes, rows), on="dialogue_id", how="left")
+        .join(parts.content_hashes(task.stage.writes, rows), on="dialogue_id", how="left")
         .join(failed, on="dialogue_id", how="left")
         .with_columns(
             pl.col("n_rows").fill_null(0),
@@ -149,13 +164,8 @@ def _commit(store: Store, task: Task, output: StageOutput) -> None:
             status=pl.when(pl.col("reason").is_null()).then(pl.lit(DONE)).otherwise(pl.lit(QUARANTINED)),
             unit=unit_ids(task.task_id, task.units.height),
         )
-        .with_columns(part=pl.when(pl.col("n_rows") > 0).then(pl.lit(part)))
-        .select(LEDGER_SCHEMA.names())
     )
-    if rows.height:
-        marked = rows.join(units.select("dialogue_id", pl.col("unit").alias(parts.UNIT)), on="dialogue_id", how="left")
-        parts.write_frame(store, part, marked)
-    ledger.commit(store, stage.writes.name, stage.variant, task.bucket, task.task_id, units)
+    return units, rows
 
 
 def unit_ids(task_id: str, n: int) -> pl.Series:
