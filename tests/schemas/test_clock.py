@@ -1,0 +1,57 @@
+"""Seconds, milliseconds, samples and frames agree with each other everywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.clock import (
+    array_to_ms,
+    array_to_s,
+    frame_to_seconds,
+    ms_expr,
+    round_s,
+    samples_to_seconds,
+    seconds_to_frame,
+    seconds_to_samples,
+    to_ms,
+    window_start_frame,
+)
+
+MILLISECONDS = st.integers(0, 24 * 3600 * 1000)
+RATES = st.sampled_from([8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000])
+
+
+@given(MILLISECONDS)
+def test_a_time_on_the_grid_survives_every_way_of_writing_it(ms: int) -> None:
+    seconds = ms / 1000
+    assert to_ms(seconds) == ms
+    assert array_to_ms([seconds])[0] == ms
+    assert array_to_s([ms])[0] == seconds
+    assert pl.DataFrame({"t_s": [seconds]}).select(ms_expr("t_s")).item() == ms
+    assert round_s(seconds) == seconds
+
+
+@given(MILLISECONDS, RATES)
+def test_samples_come_back_to_the_same_millisecond(ms: int, rate_hz: int) -> None:
+    assert to_ms(samples_to_seconds(seconds_to_samples(ms / 1000, rate_hz), rate_hz)) == ms
+
+
+@given(st.lists(st.floats(-1e5, 1e5), min_size=1))
+def test_scalars_arrays_and_columns_round_alike(seconds: list[float]) -> None:
+    scalars = [to_ms(value) for value in seconds]
+    assert array_to_ms(seconds).tolist() == scalars
+    assert np.array_equal(array_to_s(scalars), np.array([ms / 1000 for ms in scalars]))
+
+
+@given(MILLISECONDS)
+def test_a_frame_holds_its_time(ms: int) -> None:
+    frame = seconds_to_frame(ms / 1000)
+    assert to_ms(frame_to_seconds(frame)) <= ms < to_ms(frame_to_seconds(frame + 1))
+    assert window_start_frame(ms / 1000) == max(0, frame - 1)
+
+
+def test_halves_go_away_from_zero_as_people_expect_of_a_clock() -> None:
+    assert [to_ms(x) for x in (0.0005, -0.0005, 0.0015, 0.00049)] == [1, -1, 2, 0]
