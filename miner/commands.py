@@ -35,7 +35,7 @@ from store.ledger import QUARANTINED
 from store.parts import read_rows
 from store.resolve import Resolver
 from store.runner import StageReport
-from store.runs import active_run, load_run, open_run
+from store.runs import active_run, load_run
 from store.settings import load_settings
 
 LogsArgument = Annotated[str, typer.Argument(help="Folder of logs or manifest (.jsonl); fsspec URLs work too.")]
@@ -100,12 +100,11 @@ def ingest(
 ) -> None:
     """Take in logs: check every file and write the table `dialogues`."""
     how = _How(store, run, config, settings, workers, engine, retry_quarantined, as_json)
-    _, reports = _mine([Ingest.name], how, _Logs(logs, model_channel, kind, source, moved))
-    _finish(reports, as_json)
+    mined = _mine([Ingest.name], how, _Logs(logs, model_channel, kind, source, moved))
+    _finish(mined.reports, as_json)
 
 
 def run_all(
-    context: typer.Context,
     logs: Annotated[
         str | None, typer.Argument(help="Folder of logs or manifest (.jsonl); without it, the logs taken in before.")
     ] = None,
@@ -126,14 +125,13 @@ def run_all(
 
     Run it again at any time: what is done is kept, what changed is computed, a killed run goes on.
     """
-    installation: Installation = context.obj
     how = _How(store, run, config, settings, workers, engine, retry_quarantined, as_json)
     taken_in = None if logs is None else _Logs(logs, model_channel, kind, source, moved)
-    opened, reports = _mine([stage.name for stage in CHAIN], how, taken_in)
-    found = count_found(opened, open_run(opened, run), installation.flow)
+    mined = _mine([stage.name for stage in CHAIN], how, taken_in)
+    found = count_found(mined.store, mined.resolver)
     if not as_json:
-        print_found(found, opened)
-    _finish(reports, as_json, found)
+        print_found(found, mined.store)
+    _finish(mined.reports, as_json, found)
 
 
 def add_stage_commands(app: typer.Typer) -> None:
@@ -154,13 +152,21 @@ def _stage_command(name: str) -> Callable[..., None]:
         as_json: JsonOption = False,
     ) -> None:
         how = _How(store, run, config, settings, workers, engine, retry_quarantined, as_json)
-        _, reports = _mine([name], how, None)
-        _finish(reports, as_json)
+        _finish(_mine([name], how, None).reports, as_json)
 
     return command
 
 
-def _mine(stages: list[str], how: _How, logs: _Logs | None) -> tuple[Store, list[StageReport]]:
+@dataclass(frozen=True)
+class _Mined:
+    """What a command did, and the tables of its run after it."""
+
+    store: Store
+    reports: list[StageReport]
+    resolver: Resolver
+
+
+def _mine(stages: list[str], how: _How, logs: _Logs | None) -> _Mined:
     overrides = list(how.settings or [])
     if how.workers is not None:
         overrides.append(f"execution.workers={how.workers}")
@@ -174,7 +180,7 @@ def _mine(stages: list[str], how: _How, logs: _Logs | None) -> tuple[Store, list
     else:
         store = Store.open(how.store)
     with StageProgress(quiet=how.as_json) as progress:
-        reports = mine(
+        reports, resolver = mine(
             store,
             settings,
             stages,
@@ -187,7 +193,7 @@ def _mine(stages: list[str], how: _How, logs: _Logs | None) -> tuple[Store, list
     if source is not None and source.skipped and not how.as_json:
         passed_over = ", ".join(f"{count:,} {what}" for what, count in source.skipped.items())
         out().print(f"passed over in {source.root}: {passed_over}", markup=False)
-    return store, reports
+    return _Mined(store, reports, resolver)
 
 
 def show(

@@ -19,7 +19,7 @@ from store.engines.base import Engine
 from store.engines.local import InlineEngine, LocalEngine
 from store.layout import Store
 from store.lock import writing
-from store.resolve import Flow, tombstones
+from store.resolve import Flow, Resolver, tombstones
 from store.runner import Progress, Runner, StageReport
 from store.runs import activate, active_name, open_run
 from store.sources import register_source, source_roots
@@ -50,8 +50,8 @@ def mine(
     progress: Progress,
     retry_quarantined: bool = False,
     moved: bool = False,
-) -> list[StageReport]:
-    """Bring the named stages of a run up to date, in the order of the chain.
+) -> tuple[list[StageReport], Resolver]:
+    """Bring the named stages of a run up to date, in the order of the chain. Returns reports, and the run's tables.
 
     ``source`` is what `ingest` lists; without one `ingest` is left out and the logs already taken in are used.
     """
@@ -72,7 +72,7 @@ def mine(
             ]
         finally:
             engine.close()
-        return reports
+        return reports, runner.resolver()
 
 
 def _take_in(runner: Runner, settings: Settings, source: Source) -> StageReport:

@@ -9,15 +9,13 @@ from schemas.timing_events import TIMING_EVENTS
 from store.console import DEFAULT_STORE, out
 from store.layout import Store
 from store.parts import scan_rows
-from store.resolve import Flow, Resolver
-from store.runs import Run
+from store.resolve import Resolver
 
 Found = dict[str, dict[str, int]]
 
 
-def count_found(store: Store, run: Run, flow: Flow) -> Found:
+def count_found(store: Store, resolver: Resolver) -> Found:
     """Issues by type and subtype, pairs by type and status. Reads only the columns it counts."""
-    resolver = Resolver(store, flow, run.tables)
     events = scan_rows(store, TIMING_EVENTS, resolver.done(TIMING_EVENTS.name))
     pairs = scan_rows(store, PAIRS, resolver.done(PAIRS.name))
     return {

@@ -10,7 +10,6 @@ import polars as pl
 from schemas.table import Table
 from store import ledger, parts
 from store.layout import Store
-from store.ledger import LEDGER_SCHEMA
 
 COMMITS_PER_BUCKET = 8
 """A bucket with more commits than this is compacted when its stage ends."""
@@ -53,7 +52,7 @@ def _write(store: Store, table: Table, variant: str, bucket: int, units: pl.Data
     if frames:
         parts.write_frame(store, part, pl.concat(frames).sort("dialogue_id", parts.UNIT, *table.key))
     moved = units.with_columns(part=pl.when(pl.col("part").is_not_null()).then(pl.lit(part)))
-    ledger.commit(store, table.name, variant, bucket, task_id, moved.select(LEDGER_SCHEMA.names()))
+    ledger.commit(store, table.name, variant, bucket, task_id, moved)
 
 
 def _parts_of(store: Store, table: str, variant: str, bucket: int) -> list[str]:

@@ -31,6 +31,7 @@ LEDGER_SCHEMA = pl.Schema(
         "detail": pl.String(),
         "part": pl.String(),
         "unit": pl.UInt64(),
+        "committed_ns": pl.Int64(),
     }
 )
 _ATTEMPTS = 5
@@ -42,11 +43,13 @@ def ledger_folder(table: str, variant: str) -> str:
 
 
 def commit(store: Store, table: str, variant: str, bucket: int, task_id: str, units: pl.DataFrame) -> str:
-    """Make units visible. ``units`` has LEDGER_SCHEMA. Returns the commit's path."""
+    """Make units visible. ``units`` has the columns of LEDGER_SCHEMA, but for the time. Returns the commit's path."""
+    now_ns = time.time_ns()
+    stamped = units.with_columns(committed_ns=pl.lit(now_ns, dtype=pl.Int64))
     buffer = io.BytesIO()
-    units.select(pl.col(name).cast(dtype) for name, dtype in LEDGER_SCHEMA.items()).write_parquet(buffer)
+    stamped.select(pl.col(name).cast(dtype) for name, dtype in LEDGER_SCHEMA.items()).write_parquet(buffer)
     data = buffer.getvalue()
-    name = f"b{bucket:04d}-{time.time_ns():020d}-{task_id}-{xxhash.xxh3_64_hexdigest(data)}.parquet"
+    name = f"b{bucket:04d}-{now_ns:020d}-{task_id}-{xxhash.xxh3_64_hexdigest(data)}.parquet"
     path = f"{ledger_folder(table, variant)}/{name}"
     store.write(path, data)
     return path
@@ -62,33 +65,28 @@ def commit_names(store: Store, table: str, variant: str, buckets: Collection[int
 
 
 def load(store: Store, table: str, variant: str, buckets: Collection[int] | None = None) -> pl.DataFrame:
-    """Every unit of a variant, the latest commit of each: LEDGER_SCHEMA plus ``committed_ns`` and ``commit``."""
+    """Every unit of a variant, the latest commit of each, oldest first: columns of LEDGER_SCHEMA."""
     for attempt in range(_ATTEMPTS):
         names = commit_names(store, table, variant, buckets)
         try:
-            frames = [frame for name in names if (frame := _read(store, table, variant, name)) is not None]
+            commits = [data for name in names if (data := _read(store, table, variant, name)) is not None]
         except FileNotFoundError:  # a compaction took the file between listing and reading: list again
             if attempt == _ATTEMPTS - 1:
                 raise
             continue
         break
-    if not frames:
-        return pl.DataFrame(schema={**LEDGER_SCHEMA, "committed_ns": pl.Int64(), "commit": pl.String()})
-    return (
-        pl.concat(frames)
-        .sort("committed_ns", maintain_order=True)
-        .unique(["dialogue_id", "input_hash"], keep="last", maintain_order=True)
-    )
+    if not commits:
+        return pl.DataFrame(schema=LEDGER_SCHEMA)
+    units = pl.read_parquet(commits).sort("committed_ns", maintain_order=True)
+    return units.unique(["dialogue_id", "input_hash"], keep="last", maintain_order=True)
 
 
-def _read(store: Store, table: str, variant: str, name: str) -> pl.DataFrame | None:
+def _read(store: Store, table: str, variant: str, name: str) -> bytes | None:
     data = store.read(f"{ledger_folder(table, variant)}/{name}")
-    _, committed_ns, _, check = name.removesuffix(".parquet").split("-")
-    if xxhash.xxh3_64_hexdigest(data) != check:
+    if xxhash.xxh3_64_hexdigest(data) != name.removesuffix(".parquet").rpartition("-")[2]:
         warnings.warn(f"commit {name} of {table} is incomplete and does not count", stacklevel=2)
         return None
-    frame = pl.read_parquet(io.BytesIO(data))
-    return frame.with_columns(committed_ns=pl.lit(int(committed_ns), dtype=pl.Int64), commit=pl.lit(name))
+    return data
 
 
 def variants(store: Store, table: str) -> list[str]:

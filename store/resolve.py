@@ -41,8 +41,18 @@ class Resolver:
     flow: Flow
     tables: Mapping[str, str]
     buckets: Collection[int] | None = None
+    _ledgers: dict[str, pl.DataFrame] = field(default_factory=dict)
     _units: dict[str, pl.DataFrame] = field(default_factory=dict)
     _tombstones: frozenset[str] | None = None
+
+    def ledger(self, table: str) -> pl.DataFrame:
+        """Every unit there is of the run's variant of a table, current or not: columns of LEDGER_SCHEMA."""
+        variant = self.tables.get(table)
+        if variant is None:
+            return pl.DataFrame(schema=LEDGER_SCHEMA)
+        if table not in self._ledgers:
+            self._ledgers[table] = ledger.load(self.store, table, variant, self.buckets)
+        return self._ledgers[table]
 
     def units(self, table: str) -> pl.DataFrame:
         """Current units of a table, done and quarantined: LEDGER_SCHEMA columns, one row per dialogue."""
@@ -56,6 +66,7 @@ class Resolver:
 
     def forget_cached(self, table: str) -> None:
         """Read a table's ledger again at the next call: its stage has just run."""
+        self._ledgers.pop(table, None)
         self._units.pop(table, None)
 
     def inputs(self, required: Sequence[Table], optional: Sequence[Table]) -> pl.DataFrame:
@@ -73,10 +84,7 @@ class Resolver:
         return frame.select("dialogue_id", input_hash=hashes)
 
     def _resolve(self, table: str) -> pl.DataFrame:
-        variant = self.tables.get(table)
-        if variant is None:
-            return pl.DataFrame(schema=LEDGER_SCHEMA)
-        units = self._without_forgotten(ledger.load(self.store, table, variant, self.buckets))
+        units = self._without_forgotten(self.ledger(table))
         required, optional = self.flow.reads[table]
         if not required:  # the source: what was taken in last is what there is
             return units.unique("dialogue_id", keep="last", maintain_order=True)

@@ -80,8 +80,7 @@ class Runner:
             resolver = self._resolve(group, keep=len(groups) == 1)
             wanted = resolver.inputs(stage.reads, stage.optional_reads)
             report.blocked += resolver.units(stage.reads[0].name).height - wanted.height
-            known = ledger.load(self.store, stage.writes.name, stage.variant, group)
-            todo = self._still_to_do(report, wanted, known)
+            todo = self._still_to_do(report, wanted, resolver.ledger(stage.writes.name))
             self._run_tasks(stage, report, todo.height, self._tasks(stage, resolver, todo))
         return self._end(stage, report)
 
@@ -100,7 +99,7 @@ class Runner:
                 found = _from_spool(Path(spool), group)
                 if found.is_empty():
                     continue
-                known = ledger.load(self.store, stage.writes.name, stage.variant, group)
+                known = self._resolve(group, keep=len(groups) == 1).ledger(stage.writes.name)
                 current = known.unique("dialogue_id", keep="last", maintain_order=True)
                 found = _without_forgotten(self.store, report, found)
                 found = _mark_taken_ids(found, current, owner)
@@ -108,6 +107,10 @@ class Runner:
                 todo = self._still_to_do(report, wanted, current)
                 self._run_tasks(stage, report, todo.height, self._source_tasks(stage, todo))
         return self._end(stage, report)
+
+    def resolver(self) -> Resolver:
+        """What the tables of the run hold now, over all buckets."""
+        return self._resolver or Resolver(self.store, self.flow, self.run.tables)
 
     def _begin(self, stage: Stage) -> StageReport:
         description = {
