@@ -35,10 +35,12 @@ class LeakConfig(BaseModel):
     """Windows of about one second that take part in the estimate (spread evenly over the log)."""
     decay_db_s: float = 120.0
     """Fall of the room's late reverberation, which the filter leaves over."""
-    strong_db: float = 15.0
+    strong_db: float = 10.0
     """Frames in which the model's voice is this close to its loudest tell what stays of the leak."""
     spread: float = 2.0
     """How far above its middle the share that stays is bounded, in units of its lower spread (q40 - q10)."""
+    peak_db: float = 10.0
+    """How far above its usual power (q60) what stays may rise."""
     max_share_db: float = -10.0
     """Upper bound of that share: more than this of the model's voice is no leak."""
 
@@ -64,6 +66,7 @@ _SILENT_WINDOW: Final = 1e-6
 _LEAST_ENERGY: Final = 1e-2
 _ENOUGH: Final = 100
 _BLUR: Final = 2
+_HIDDEN: Final = 0.05
 _RIDGE: Final = 1e-3
 
 
@@ -116,19 +119,20 @@ def echo_of(model: Powers, path: LeakPath, config: LeakConfig) -> Powers:
 def residue(heard: Powers, echo: Powers, floor: Powers, config: LeakConfig) -> Powers:
     """Upper bound of the leak that stays in ``heard`` after subtraction, per frame and band (all ``(n, bands)``).
 
-    The share of the ``echo`` that stays is measured per band on the frames where the echo is strong. The user speaks
-    over the smaller part of them, so the low quantiles of the share belong to leak alone; its upper bound is
-    extrapolated from them as if its level (in dB) were normal.
+    What stays is measured per band on the frames where the echo is strong. The user speaks over the smaller part of
+    them, so the low quantiles belong to leak alone: of its share in the echo, from which the upper bound is
+    extrapolated as if the share (in dB) were normal, and of its power, which may be little where the noise hides it.
     """
-    bound = np.zeros(echo.shape[1], dtype=np.float32)
+    share, most = np.zeros((2, echo.shape[1]), dtype=np.float32)
     for band in range(echo.shape[1]):
-        strong = echo[:, band] > np.quantile(echo[:, band], 0.95) * from_db(-config.strong_db)
-        strong &= echo[:, band] > SILENCE
+        least = max(float(np.quantile(echo[:, band], 0.95)) * from_db(-config.strong_db), SILENCE)
+        strong: Mask = echo[:, band] > least
         if strong.sum() >= _ENOUGH:
-            share = np.maximum(heard[strong, band] - floor[strong, band], 0) / echo[strong, band]
-            low, middle = np.quantile(to_db(share), (0.1, 0.4))
-            bound[band] = min(from_db(middle + config.spread * (middle - low)), from_db(config.max_share_db))
-    return bound * echo
+            above = np.maximum(heard[strong, band] - floor[strong, band], floor[strong, band] * _HIDDEN)
+            low, middle = np.quantile(to_db(above / echo[strong, band]), (0.1, 0.4))
+            share[band] = min(from_db(middle + config.spread * (middle - low)), from_db(config.max_share_db))
+            most[band] = np.quantile(above, 0.6) * from_db(config.peak_db)
+    return np.asarray(np.minimum(share * echo, most), dtype=np.float32)
 
 
 def _active_windows(model: Samples, limit: int) -> NDArray[np.int64]:

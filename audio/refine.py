@@ -34,6 +34,8 @@ class RefineConfig(BaseModel):
     """In noise, the frames' energy above the floor may lie this far below the noise itself, not farther."""
     below_residue_db: float = 3.0
     """The same below what may remain of a leak, which is no steadier than speech."""
+    tail_below_speech_db: float = 22.0
+    """... and after what the VAD calls speech, where a room rings on, a last sound must be this loud."""
     noise_quantile: float = 0.99
     """Nor below this quantile of what the noise itself, where nobody speaks, holds above its floor (babble)."""
     least_below_speech_db: float = 12.0
@@ -84,10 +86,12 @@ class Edges:
     """What the energy of a channel says, per 10 ms frame (all ``(n,)``).
 
     ``sounding`` frames hold more than noise and remaining leak, ``clear`` ones so much more that it must be somebody,
-    and ``loud`` ones are besides near the speaker's own level. ``faint`` ones could be a soft onset.
+    and ``loud`` ones are besides near the speaker's own level. ``faint`` ones could be a soft onset, ``firm`` ones
+    are more than a room's ring.
     """
 
     faint: Mask
+    firm: Mask
     sounding: Mask
     clear: Mask
     loud: Mask
@@ -112,16 +116,17 @@ def edges(
     most = from_db(level_db - config.least_below_speech_db)
     least = np.clip(restful, from_db(level_db - config.below_speech_db), most)
     faint = over > np.clip(restful, from_db(level_db - config.onset_below_speech_db), most)
+    firm = over > np.clip(restful, from_db(level_db - config.tail_below_speech_db), most)
     clear = over > least * from_db(config.stand_out_db)
     loud = clear & (over > from_db(level_db - config.loud_below_speech_db))
-    return Edges(faint=faint, sounding=over > least, clear=clear, loud=loud)
+    return Edges(faint=faint, firm=firm, sounding=over > least, clear=clear, loud=loud)
 
 
 def speech_frames(core: Mask, found: Edges, config: RefineConfig) -> Mask:
     """Frames of speech, dips below ``pause_ms`` bridged, shape ``(n,)``."""
     near = _near(core, config)
     onset = widen(core, config.reach_before_ms // FRAME_MS, 0) & ~core
-    sounding = (found.sounding & near) | (found.faint & onset)
+    sounding = (found.sounding & core) | (found.faint & onset) | (found.firm & near)
     sounding = drop_short(sounding, config.min_sound_ms // FRAME_MS)
     clear = found.clear & near
     spans = runs(bridge(sounding, config.pause_ms // FRAME_MS))

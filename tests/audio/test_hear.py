@@ -115,6 +115,21 @@ def test_the_user_over_the_models_leak_is_kept(clean: Excerpt, silero: Vad, leve
     assert not inside.any(), "what the user says is not also leak"
 
 
+@pytest.mark.parametrize("what", ["the room changes", "the clock drifts", "the loudspeaker clips"])
+def test_leak_that_no_fixed_filter_takes_out_is_no_speech(clean: Excerpt, silero: Vad, what: str) -> None:
+    played = clean.model
+    if what == "the loudspeaker clips":
+        played = np.tanh(played * 8) / 8
+    elif what == "the clock drifts":
+        played = np.interp(np.arange(len(played)) * (1 - 1e-4), np.arange(len(played)), played).astype(np.float32)
+    leak = fftconvolve(played, make_room(0.3, 60))[: len(played)]
+    if what == "the room changes":
+        moved = fftconvolve(played, make_room(0.3, 66, seed=9))[: len(played)]
+        leak = np.where(np.arange(len(played)) < 14 * RATE_HZ, leak, moved)
+    user = clean.user + leak * 10 ** (-25 / 20) + make_noise(len(played), -70)
+    assert_near(turns_of(hear(clean.model, user.astype(np.float32), silero)[1]), clean.spans["user"], 0.05)
+
+
 def test_no_leak_is_invented(clean: Excerpt, silero: Vad) -> None:
     user = hear(clean.model, clean.user + make_noise(len(clean.user), -50), silero)[1]
     assert user.leak_db is None
