@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,8 +27,11 @@ def command(*arguments: str) -> list[str]:
 
 
 def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    return subprocess.run(command(*arguments), cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
+    """Run a command to its end, with a wide terminal's width."""
+    wide = {**os.environ, "COLUMNS": "180"}
+    return subprocess.run(
+        command(*arguments), cwd=cwd, env=wide, capture_output=True, text=True, check=False, timeout=300
+    )
 
 
 def tables(store: Path | str) -> dict[str, pl.DataFrame]:

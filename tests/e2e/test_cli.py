@@ -18,7 +18,7 @@ def test_show_reads_as_a_dialogue_with_its_faults(mined: Path) -> None:
     text = run("show", "cut-off", "--store", str(mined)).stdout
     assert "MODEL" in text
     assert "USER" in text
-    assert "Before you answer" in text
+    assert "my husband does not like" in text
     assert "◆ B cut_off: the model cuts the user off" in text
     assert "needs_rewrite (unfinished_request)" in text
     late = run("show", "late-answer", "--store", str(mined)).stdout
