@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy import fft, signal
+from scipy import fft
 from scipy.ndimage import maximum_filter1d
 
 from audio.frames import FRAME_MS, HOP, RATE_HZ, SILENCE, Mask, Powers, Samples, from_db, runs, to_db, widen
@@ -95,11 +95,17 @@ def leaked(model: Samples, path: LeakPath, audible: Mask) -> Samples:
     """What arrives in the user's channel, shape as ``model``. Frames where the model is not ``audible`` add nothing."""
     out = np.zeros(len(model) + path.first_tap + len(path.taps) + HOP, dtype=np.float32)
     for first, last in runs(widen(audible, 1, 1)) * HOP:
-        arrives = signal.oaconvolve(model[first:last], path.taps).astype(np.float32)
+        arrives = _convolved(model[first:last], path.taps)
         begin = first + path.first_tap
         lost = max(-begin, 0)
         out[begin + lost : begin + len(arrives)] += arrives[lost:]
     return out[: len(model)]
+
+
+def _convolved(samples: Samples, taps: NDArray[np.float32]) -> Samples:
+    n = len(samples) + len(taps) - 1
+    size = fft.next_fast_len(n, real=True)
+    return np.asarray(fft.irfft(fft.rfft(samples, size) * fft.rfft(taps, size), size)[:n], dtype=np.float32)
 
 
 def echo_of(model: Powers, path: LeakPath, config: LeakConfig) -> Powers:
