@@ -93,15 +93,19 @@ def find_leak(model: Samples, user: Samples, config: LeakConfig) -> LeakPath | N
 
 def leaked(model: Samples, path: LeakPath, audible: Mask) -> Samples:
     """What arrives in the user's channel, shape as ``model``. Frames where the model is not ``audible`` add nothing."""
-    from scipy.signal import oaconvolve  # half a second of imports, which only a process that listens should pay
-
     out = np.zeros(len(model) + path.first_tap + len(path.taps) + HOP, dtype=np.float32)
     for first, last in runs(widen(audible, 1, 1)) * HOP:
-        arrives = oaconvolve(model[first:last], path.taps).astype(np.float32)
+        arrives = _convolved(model[first:last], path.taps)
         begin = first + path.first_tap
         lost = max(-begin, 0)
         out[begin + lost : begin + len(arrives)] += arrives[lost:]
     return out[: len(model)]
+
+
+def _convolved(samples: Samples, taps: NDArray[np.float32]) -> Samples:
+    n = len(samples) + len(taps) - 1
+    size = fft.next_fast_len(n, real=True)
+    return np.asarray(fft.irfft(fft.rfft(samples, size) * fft.rfft(taps, size), size)[:n], dtype=np.float32)
 
 
 def echo_of(model: Powers, path: LeakPath, config: LeakConfig) -> Powers:
