@@ -26,6 +26,8 @@ from store.stage import Stage
 from store.work import Task, TaskResult, commit_quarantine, run_task
 
 _LOCATION = pl.Schema({"dialogue_id": pl.String(), "part": pl.String(), "unit": pl.UInt64()})
+_ROUNDS = 3
+"""How many more tasks each worker should see at least, until tasks are a 64th of the largest."""
 _DIALOGUES_AT_ONCE = 500_000
 """Above this many dialogues a stage looks at one group of buckets after another, so that memory stays flat."""
 
@@ -182,7 +184,7 @@ class Runner:
             .partition_by("bucket", as_dict=True, include_key=False)
             for name in reads
         }
-        for chunk in _chunks(placed, stage.batch_size):
+        for chunk in _chunks(placed, stage.batch_size, self.engine.workers):
             inputs = {}
             for name, by_bucket in located.items():
                 near = [by_bucket[(key,)] for key in chunk["bucket"].unique() if (key,) in by_bucket]
@@ -192,7 +194,7 @@ class Runner:
 
     def _source_tasks(self, stage: Stage, todo: pl.DataFrame) -> Iterator[Task]:
         stage_key = uuid.uuid4().hex
-        for chunk in _chunks(todo.sort("bucket", "dialogue_id"), stage.batch_size):
+        for chunk in _chunks(todo.sort("bucket", "dialogue_id"), stage.batch_size, self.engine.workers):
             units = chunk.select("dialogue_id", "input_hash", "bucket")
             refs = chunk.drop("input_hash", "bucket")
             yield Task(_task_id(), self.store.url, stage, stage_key, units, {}, {}, {"refs": refs})
@@ -227,19 +229,24 @@ def _task_id() -> str:
     return uuid.uuid4().hex[:16]
 
 
-def _chunks(placed: pl.DataFrame, size: int) -> Iterator[pl.DataFrame]:
-    """Cut units into tasks of about ``size``: several small buckets together, a large one in even pieces.
+def _chunks(placed: pl.DataFrame, most: int, workers: int) -> Iterator[pl.DataFrame]:
+    """Cut units into tasks of at most ``most``: several small buckets together, a large one in even pieces.
 
-    A bucket is not split without need, so that it stays one part and its readers open one file.
+    Tasks shrink towards the end, so that no worker is left with a long one while the others wait. A bucket is not
+    split without need, so that it stays one part and its readers open one file.
     """
+    left = placed.height
     waiting: list[pl.DataFrame] = []
     for bucket in placed.partition_by("bucket", maintain_order=True):
-        if sum(frame.height for frame in waiting) + bucket.height > size and waiting:
+        size = max(1, most // 64, min(most, left // (_ROUNDS * workers)))
+        if waiting and sum(frame.height for frame in waiting) + bucket.height > size:
             yield pl.concat(waiting)
+            left -= sum(frame.height for frame in waiting)
             waiting = []
         if bucket.height > size:
             pieces = math.ceil(bucket.height / size)
             yield from bucket.iter_slices(math.ceil(bucket.height / pieces))
+            left -= bucket.height
         else:
             waiting.append(bucket)
     if waiting:

@@ -67,7 +67,7 @@ class Ingest(Stage):
     version = 1
     reads = ()
     writes = DIALOGUES
-    batch_size = 32
+    batch_size = 8
 
     config: IngestConfig
 
