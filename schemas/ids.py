@@ -16,6 +16,11 @@ def stable_hash(*parts: object) -> str:
     return xxhash.xxh3_64_hexdigest("\x1f".join(str(part) for part in parts).encode())
 
 
+def bytes_hash(*parts: bytes) -> str:
+    """``stable_hash`` of what is bytes already."""
+    return xxhash.xxh3_64_hexdigest(b"\x1f".join(parts))
+
+
 def bucket_of(dialogue_id: str, n_buckets: int) -> int:
     """The bucket a dialogue lives in, in every table of a store."""
     return xxhash.xxh64_intdigest(dialogue_id.encode()) % n_buckets

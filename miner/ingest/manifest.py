@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from miner.ingest.refs import CHANNEL_NAMES, LogRef, SourceError, as_problem, once
 from miner.ingest.tree import BadPathError, Entry, Locator, open_binary
-from schemas.ids import stable_hash
+from schemas.ids import bytes_hash, stable_hash
 from schemas.reasons import Reason
 
 Channel = Annotated[int, Field(strict=True, ge=0)] | Literal["left", "right"]
@@ -89,10 +89,11 @@ class ManifestSource:
         model = self._find(model_path, problems)
         user = model if user_path == model_path else self._find(user_path, problems)
         words = self._find_words(line.words, problems) if line.words else None
+        files = (model, user, words) if words else (model,) if user is model else (model, user)
         ref = LogRef(
             line.id,
             self.kind,
-            stable_hash(raw, model, user, words),
+            bytes_hash(raw, *(f"{entry.size} {entry.stamp}".encode() for entry in files)),
             model.path,
             channel_index(line.model_channel),
             user.path,

@@ -131,6 +131,11 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
+def _is_plain(path: str) -> bool:
+    """Whether a relative path has nothing to normalise; looking is cheaper than normalising, a million times."""
+    return not ("//" in path or "./" in path or path.endswith((".", "/")))
+
+
 class Locator:
     """Finds the files that a manifest names under its folder, and no other file.
 
@@ -147,7 +152,7 @@ class Locator:
 
     def find(self, path: str) -> Entry:
         """The file at a relative path. Raises BadPathError: PATH_ESCAPES, or AUDIO_MISSING."""
-        clean = posixpath.normpath(path)
+        clean = path if _is_plain(path) else posixpath.normpath(path)
         if path.startswith("/") or is_remote(path) or clean == ".." or clean.startswith("../"):
             raise BadPathError(Reason.PATH_ESCAPES, f"{path!r} does not lie under the manifest's folder")
         return self._find_remote(clean) if self._remote else self._find_local(clean)
