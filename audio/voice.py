@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from audio.floor import noise_floor, stands_out
-from audio.frames import FRAME_MS, Mask, Powers, Samples, drop_short, frame_powers, from_db, to_db, widen
+from audio.frames import FRAME_MS, Mask, Powers, Samples, drop_short, frame_powers, from_db, mean_db, to_db, widen
 from audio.leak import LeakConfig, residue
 from audio.refine import RefineConfig, doubtful_frames, edges, hysteresis, speech_frames
 from audio.vad import Vad
@@ -33,6 +33,12 @@ class VoiceConfig(BaseModel):
     """The other side's echo is gone when it is this far below its loudest."""
     max_gain_db: float = 36.0
     """Upper bound of that scaling."""
+    least_quiet: float = 0.1
+    """Nobody leaves less of a dialogue than this share to the other: the VAD then hears voices in the background."""
+    background_db: float = 9.0
+    """Then what stays this far below the speaker's level ..."""
+    background_ms: int = 300
+    """... for this long is not the speaker."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,9 @@ def own_voice(
     probability = vad.probabilities(_at_vad_level(samples, power, worth, config), worth)
     core = hysteresis(probability, config.refine.on, config.refine.off)
     quiet = ~widen(core, _BEFORE, _AFTER)
+    if quiet.mean() < config.least_quiet:
+        core &= ~_background(power, core, config)
+        quiet = ~widen(core, _BEFORE, _AFTER)
     if echo is not None:
         loudness = echo.sum(axis=1)
         quiet &= loudness <= np.quantile(loudness, 0.95) * from_db(-config.faded_db)
@@ -79,6 +88,15 @@ def own_voice(
         core |= hysteresis(again, config.refine.on, config.refine.off)
     speech = speech_frames(core, found, config.refine)
     return Voice(speech, quiet & ~speech)
+
+
+def _background(power: NDArray[np.float32], core: Mask, config: VoiceConfig) -> Mask:
+    """Stretches of ``core`` that are too soft for too long to be the speaker, shape ``(n,)``."""
+    said = power[core]
+    level_db = mean_db(said[said >= np.median(said)])
+    width = config.background_ms // FRAME_MS
+    lasting = np.convolve(power, np.full(width, 1 / width, dtype=np.float32), mode="same")[: len(power)]
+    return drop_short(core & (lasting < from_db(level_db - config.background_db)), width)
 
 
 def _at_vad_level(samples: Samples, power: NDArray[np.float32], where: Mask, config: VoiceConfig) -> Samples:

@@ -7,8 +7,9 @@ from scipy.signal import fftconvolve
 
 import audio.hear
 from audio.frames import RATE_HZ, Samples
-from audio.hear import ChannelActivity, hear, hear_stream
+from audio.hear import ChannelActivity, HearConfig, hear, hear_stream
 from audio.vad import Vad, open_vad
+from audio.voice import VoiceConfig
 
 from .conftest import Excerpt, Spans, make_noise, make_room, spans_of, turns_of
 
@@ -188,3 +189,13 @@ def test_a_log_in_pieces_is_heard_as_a_whole(
     for before, after in zip(clean_heard, hear_stream(pieces, silero), strict=True):
         assert after.duration_s == before.duration_s
         assert_near(turns_of(after), turns_of(before), 0.03)
+
+
+def test_voices_in_the_background_do_not_fill_the_users_pauses(clean: Excerpt, clean_heard: Heard, silero: Vad) -> None:
+    # two talkers without a pause, 16 dB below the user: what the VAD hears as one long utterance
+    said = np.concatenate([clean.user[int(a * RATE_HZ) : int(b * RATE_HZ)] for a, b in spans_of(clean_heard[1])])
+    talkers = sum(np.resize(np.roll(said, shift), len(clean.user)) for shift in (0, len(said) // 3))
+    noisy = (clean.user + talkers * 10 ** (-16 / 20)).astype(np.float32)
+    deaf = HearConfig(voice=VoiceConfig(least_quiet=0.0))
+    assert len(turns_of(hear(clean.model, noisy, silero, deaf)[1])) < len(turns_of(clean_heard[1]))
+    assert_near(turns_of(hear(clean.model, noisy, silero)[1]), turns_of(clean_heard[1]), 0.2)
