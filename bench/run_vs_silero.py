@@ -2,7 +2,7 @@
 
     python bench/run_vs_silero.py LOGS_FOLDER [--workers 2] [--rounds 3]
 
-LOGS_FOLDER holds a manifest.jsonl (make one: python bench/generate_dialogues.py bench/work/two-hours --hours 2).
+LOGS_FOLDER holds a manifest.jsonl (make one: python bench/generate_dialogues.py bench/out/two-hours --hours 2).
 The bare pass is faster-whisper's own `SileroVADModel` over every channel, decoded and resampled to 16 kHz before the
 clock starts. The run's clock includes process start, imports, both decodings, every stage and all writes.
 """
