@@ -33,7 +33,7 @@ class StoreError(Exception):
 
 @dataclass
 class Store:
-    """An open store. Cheap to make; picklable by its ``url``."""
+    """An open store. Cheap to make; picklable by its ``address``."""
 
     url: str
     n_buckets: int
@@ -68,7 +68,12 @@ class Store:
         return cls(url, settings["n_buckets"], settings["split_seed"], fs, root)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Store.open, (self.url,))
+        return (Store.open, (self.address,))
+
+    @property
+    def address(self) -> str:
+        """Where any process finds the store, whatever its working directory."""
+        return self.root if self.is_local else self.url
 
     @property
     def is_local(self) -> bool:

@@ -190,14 +190,14 @@ class Runner:
                 near = [by_bucket[(key,)] for key in chunk["bucket"].unique() if (key,) in by_bucket]
                 near.append(pl.DataFrame(schema=_LOCATION))
                 inputs[name] = pl.concat(near).join(chunk, on="dialogue_id", how="semi")
-            yield Task(_task_id(), self.store.url, stage, stage_key, chunk, inputs, variants)
+            yield Task(_task_id(), self.store.address, stage, stage_key, chunk, inputs, variants)
 
     def _source_tasks(self, stage: Stage, todo: pl.DataFrame) -> Iterator[Task]:
         stage_key = uuid.uuid4().hex
         for chunk in _chunks(todo.sort("bucket", "dialogue_id"), stage.batch_size, self.engine.workers):
             units = chunk.select("dialogue_id", "input_hash", "bucket")
             refs = chunk.drop("input_hash", "bucket")
-            yield Task(_task_id(), self.store.url, stage, stage_key, units, {}, {}, {"refs": refs})
+            yield Task(_task_id(), self.store.address, stage, stage_key, units, {}, {}, {"refs": refs})
 
     def _in_buckets(self, todo: pl.DataFrame) -> pl.DataFrame:
         """The units with their bucket, in the order of buckets and ids."""
