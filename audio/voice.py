@@ -33,7 +33,7 @@ class VoiceConfig(BaseModel):
     """The other side's echo is gone when it is this far below its loudest."""
     max_gain_db: float = 36.0
     """Upper bound of that scaling."""
-    least_quiet: float = 0.1
+    least_quiet: float = 0.15
     """Nobody leaves less of a dialogue than this share to the other: the VAD then hears voices in the background."""
     background_db: float = 9.0
     """Then what stays this far below the speaker's level ..."""
