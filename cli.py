@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from audio.vad import MissingBackendError
+from audio.backends import MissingBackendError
 from miner import commands as miner_commands
 from miner.doctor import doctor
 from miner.ingest.refs import SourceError

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 from pydantic import NonNegativeFloat
 
-from audio.asr import HEARD, LogFiles, Recogniser, WordsError, open_recogniser
+from audio.asr import HEARD, WordsError
+from audio.asr.given import given_words
 from miner.ingest.tree import join
 from schemas.activity import ACTIVITY
 from schemas.clock import IntMs, array_to_ms, array_to_s, to_ms
@@ -46,15 +47,10 @@ class Transcribe(Stage):
     batch_size = 256
 
     config: TranscribeConfig
-    recogniser: Recogniser
 
     def __init__(self, config: TranscribeConfig, *, sources: Mapping[str, str]) -> None:
         super().__init__(config)
         self.sources = dict(sources)
-
-    def open(self) -> None:
-        """Load the recogniser."""
-        self.recogniser = open_recogniser(self.config.asr)
 
     def process(self, batch: Batch) -> StageOutput:
         """The words of every dialogue; a log without words has no rows, one whose words are broken is quarantined."""
@@ -62,24 +58,16 @@ class Transcribe(Stage):
         quarantined: list[Quarantined] = []
         for row in batch[DIALOGUES].iter_rows(named=True):
             try:
-                words = self.recogniser.words(self._files(row))
+                words = given_words(self._words_path(row))
             except WordsError as error:
                 quarantined.append(Quarantined(row["dialogue_id"], Reason.BAD_WORDS_FILE, str(error)))
             else:
                 heard.append(words.select(pl.lit(row["dialogue_id"]).alias("dialogue_id"), pl.all()))
         rows = hold_to_speech(pl.concat(heard), batch[ACTIVITY], self.config.speech_tolerance_s)
-        return StageOutput(rows.with_columns(pl.lit(self.recogniser.name).alias("asr")), quarantined)
+        return StageOutput(rows.with_columns(pl.lit(self.config.asr).alias("asr")), quarantined)
 
-    def _files(self, row: Mapping[str, Any]) -> LogFiles:
-        root = self.sources[row["source_id"]]
-        return LogFiles(
-            model_path=join(root, row["model_path"]),
-            model_channel=row["model_channel"],
-            user_path=join(root, row["user_path"]),
-            user_channel=row["user_channel"],
-            words_path=None if row["words_path"] is None else join(root, row["words_path"]),
-            language=row["language"],
-        )
+    def _words_path(self, row: Mapping[str, Any]) -> str | None:
+        return None if row["words_path"] is None else join(self.sources[row["source_id"]], row["words_path"])
 
 
 def hold_to_speech(words: pl.DataFrame, activity: pl.DataFrame, tolerance_s: float) -> pl.DataFrame:

@@ -1,11 +1,21 @@
-"""Who hears the words of a log: one file per backend, chosen by name."""
+"""Who hears the words of a channel: one file per backend, chosen by name and imported when asked for.
+
+A backend sees clips of one channel's own speech and nothing else of the log: not the other channel, not the silence,
+not the leak. Words that came with a log are read by ``audio.asr.given`` and need no backend.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Final, Literal, Protocol
 
 import polars as pl
+
+from audio.backends import MissingBackendError
+from audio.frames import Samples
+
+RecogniserName = Literal["faster-whisper", "openai-whisper", "pocketsphinx"]
 
 HEARD = pl.Schema(
     {
@@ -17,19 +27,24 @@ HEARD = pl.Schema(
         "confidence": pl.Float64(),
     }
 )
-"""Words as a backend gives them: in any order, not yet held against the speech. ``channel`` is model or user."""
+"""Words as they are heard or read: in any order, not yet held against the speech. ``channel`` is model or user."""
 
+CLIP_WORDS = pl.Schema(
+    {
+        "clip": pl.Int64(),
+        "text": pl.String(),
+        "start_s": pl.Float64(),
+        "end_s": pl.Float64(),
+        "confidence": pl.Float64(),
+    }
+)
+"""Words as a backend gives them: ``clip`` is the index of the clip, times count from the clip's start."""
 
-@dataclass(frozen=True)
-class LogFiles:
-    """Where a log lies, as paths or URLs that open."""
-
-    model_path: str
-    model_channel: int
-    user_path: str
-    user_channel: int
-    words_path: str | None = None
-    language: str | None = None
+_NEEDS: Final[Mapping[RecogniserName, str]] = {
+    "faster-whisper": "faster-whisper",
+    "openai-whisper": "'duplex-miner[openai-whisper]'",
+    "pocketsphinx": "pocketsphinx",
+}
 
 
 class WordsError(ValueError):
@@ -37,19 +52,34 @@ class WordsError(ValueError):
 
 
 class Recogniser(Protocol):
-    """A backend."""
+    """A backend with its model loaded."""
 
-    name: str
+    name: RecogniserName
+    max_clip_s: float
+    """Longest clip it takes in one go, seconds."""
+    effective: Mapping[str, object]
+    """What it really runs with (model, device, compute type, decoding options): logged, and shown by ``doctor``."""
 
-    def words(self, log: LogFiles) -> pl.DataFrame:
-        """The words of both channels with the columns of ``HEARD``; none for a log without any. Raises WordsError."""
+    def words(self, clips: Sequence[Samples], language: str | None) -> pl.DataFrame:
+        """Words of clips of one channel, columns ``CLIP_WORDS``. Clips: float32 (n,) at 16 kHz, full scale 1.
+
+        ``language``: BCP-47 tag of the log, None where unknown.
+        """
         ...
 
 
-def open_recogniser(name: str) -> Recogniser:
-    """The backend of that name. Raises ValueError for a name that is none."""
-    if name == "given":
-        from audio.asr.given import Given
+def open_recogniser(
+    name: RecogniserName, model: str | None = None, options: Mapping[str, object] | None = None
+) -> Recogniser:
+    """Load a backend. ``model``: its name or a local path, None for the backend's default; ``options``: of its config.
 
-        return Given()
-    raise ValueError(f"There is no recogniser called {name!r}. Choose: given.")
+    Raises MissingBackendError with the install line, or ModelMissingError where the weights cannot be had.
+    """
+    try:
+        module = import_module(f"audio.asr.{name.replace('-', '_')}")
+    except ImportError as error:
+        raise MissingBackendError(
+            f"ASR backend '{name}' needs a package that is not installed ({error}). Run: pip install {_NEEDS[name]}"
+        ) from error
+    recogniser: Recogniser = module.open_backend(model, options or {})
+    return recogniser

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, Field, ValidationError
 
-from audio.asr import HEARD, LogFiles, WordsError
+from audio.asr import HEARD, WordsError
 from audio.decode import is_remote
 
 Time = Annotated[float, Field(allow_inf_nan=False)]
@@ -44,21 +44,19 @@ class _WordsFile(BaseModel):
     words: list[_Word] | None = None
 
 
-class Given:
-    """The backend ``given``."""
+def given_words(words_path: str | None) -> pl.DataFrame:
+    """The words of both channels with the columns of ``HEARD``; none for a log without any. Raises WordsError.
 
-    name = "given"
-
-    def words(self, log: LogFiles) -> pl.DataFrame:
-        """See ``Recogniser``. An end that is missing or lies before the start becomes the start (`interpolated`)."""
-        if log.words_path is None:
-            return HEARD.to_frame()
-        contents = words_bytes(log.words_path)
-        if not contents:
-            raise WordsError(f"{posixpath.basename(log.words_path)} is not there")
-        return pl.concat(
-            _parse(content, name, "user" if name == USER_WORDS else "model") for name, content in contents.items()
-        )
+    An end that is missing or lies before the start becomes the start (`interpolated`).
+    """
+    if words_path is None:
+        return HEARD.to_frame()
+    contents = words_bytes(words_path)
+    if not contents:
+        raise WordsError(f"{posixpath.basename(words_path)} is not there")
+    return pl.concat(
+        _parse(content, name, "user" if name == USER_WORDS else "model") for name, content in contents.items()
+    )
 
 
 def words_bytes(words_path: str) -> dict[str, bytes]:

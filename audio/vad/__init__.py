@@ -8,15 +8,12 @@ from typing import Final, Literal, Protocol
 from numpy import float32
 from numpy.typing import NDArray
 
+from audio.backends import MissingBackendError
 from audio.frames import Mask, Samples
 
 VadName = Literal["silero", "webrtc"]
 
 _NEEDS: Final = {"silero": "faster-whisper onnxruntime", "webrtc": "webrtcvad-wheels"}
-
-
-class MissingBackendError(ImportError):
-    """A backend's package is not installed; the message holds the line that installs it."""
 
 
 class Vad(Protocol):

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from audio.vad import MissingBackendError, Vad, open_vad
+from audio.backends import MissingBackendError
+from audio.vad import Vad, open_vad
 
 from .conftest import Excerpt
 

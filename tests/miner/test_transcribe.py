@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audio.asr import HEARD, LogFiles, WordsError, open_recogniser
+from audio.asr import HEARD, WordsError
+from audio.asr.given import given_words
 from miner.transcribe import Transcribe, TranscribeConfig, hold_to_speech
 from schemas.activity import ACTIVITY
 from schemas.dialogues import DIALOGUES
@@ -263,11 +264,8 @@ def test_words_are_read_from_urls() -> None:
     assert transcribed("memory://transcribe", {"d": "a.json"}).rows["text"].to_list() == ["a"]
 
 
-def test_recognisers_are_chosen_by_name() -> None:
-    files = LogFiles("a.wav", 0, "a.wav", 1)
-
-    assert open_recogniser("given").words(files).schema == HEARD
-    with pytest.raises(ValueError, match="no recogniser called 'psychic'"):
-        open_recogniser("psychic")
-    with pytest.raises(WordsError):
-        open_recogniser("given").words(LogFiles("a.wav", 0, "a.wav", 1, words_path="/nowhere/x.json"))
+def test_words_of_a_log_without_any() -> None:
+    assert given_words(None).schema == HEARD
+    assert given_words(None).is_empty()
+    with pytest.raises(WordsError, match="not there"):
+        given_words("/nowhere/x.json")
