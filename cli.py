@@ -13,7 +13,6 @@ from miner.doctor import doctor
 from miner.ingest.refs import SourceError
 from miner.mine import FLOW
 from mixers import commands as mixer_commands
-from mixers.sandbox import QueryError
 from schemas.catalog import TABLES
 from store import commands as store_commands
 from store.console import EXIT_FAILED, EXIT_USAGE, Installation
@@ -61,7 +60,7 @@ def main() -> None:
     """Entry point: errors a person can mend are one message and exit code 2."""
     try:
         app()
-    except (StoreError, QueryError, SourceError, MissingBackendError) as error:
+    except (StoreError, SourceError, MissingBackendError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_USAGE)
     except OSError as error:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
-import av
 import fsspec
 import numpy as np
 import numpy.typing as npt
@@ -25,15 +24,7 @@ from schemas.reasons import Reason
 Samples = npt.NDArray[np.float32]
 
 HEAD_BYTES = 12
-GAP_S = 0.05
-"""A jump of PyAV's time stamps by more than this is a hole in the recording (Opus DTX, lost packets)."""
-MAX_GAP_S = 60.0
-"""A jump by more than this is a broken file."""
 SOUNDFILE_KINDS = ("wav", "flac", "ogg", "aiff", "caf", "w64", "au", "nist")
-AV_FORMATS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "ogg", "mp3", "flac", "wav", "aac", "asf", "caf", "amr"}
-"""What PyAV may find in a file. It would take a text or random bytes for some exotic format otherwise."""
-
-av.logging.set_level(None)
 
 
 class DecodeError(Exception):
@@ -91,50 +82,18 @@ class _SoundfileReader:
                 read += len(block)
                 yield block
         except soundfile.LibsndfileError as error:
-            reason = Reason.TRUNCATED if _breaks_at_its_end(self.path) else Reason.UNDECODABLE
+            from audio.pyav import breaks_at_its_end
+
+            reason = Reason.TRUNCATED if breaks_at_its_end(self.path) else Reason.UNDECODABLE
             raise DecodeError(reason, f"after {read} of {self.info.frames} frames: {error}") from error
         if read < (self.info.frames or 0):
             raise DecodeError(Reason.TRUNCATED, f"the header promises {self.info.frames} frames, {read} are there")
 
 
-@dataclass
-class _AvReader:
-    container: Any
-    info: AudioInfo
-    path: str
-
-    def blocks(self, n: int) -> Iterator[Samples]:
-        return in_blocks(self._frames(), n)
-
-    def _frames(self) -> Iterator[Samples]:
-        stream = self.container.streams.audio[0]
-        to_float = av.AudioResampler(format="fltp")
-        rate_hz, position = self.info.rate_hz, 0
-        start_s: float | None = None
-        try:
-            for frame in self.container.decode(stream):
-                if frame.time is not None:
-                    start_s = frame.time if start_s is None else start_s
-                    hole = frame.time - start_s - position / rate_hz
-                    if hole > MAX_GAP_S:
-                        raise DecodeError(Reason.UNDECODABLE, f"time stamps jump by {hole:.1f} s")
-                    if hole > GAP_S:
-                        silence = np.zeros((round(hole * rate_hz), self.info.channels), dtype=np.float32)
-                        position += len(silence)
-                        yield silence
-                for converted in to_float.resample(frame):
-                    samples = np.ascontiguousarray(converted.to_ndarray().T, dtype=np.float32)
-                    position += len(samples)
-                    yield samples
-        except (av.FFmpegError, ValueError) as error:
-            reason = Reason.TRUNCATED if _breaks_at_its_end(self.path) else Reason.UNDECODABLE
-            raise DecodeError(reason, f"after {position} frames: {_message(error)}") from error
-
-
 @contextmanager
 def opened(path: str) -> Iterator[AudioFile]:
     """The right decoder, opened; a file that is missing, empty or cut short by its own account raises DecodeError."""
-    with _binary(path) as file:
+    with binary(path) as file:
         head = file.read(HEAD_BYTES)
         if not head:
             raise DecodeError(Reason.EMPTY_AUDIO, "the file has 0 bytes")
@@ -150,12 +109,10 @@ def opened(path: str) -> Iterator[AudioFile]:
                 yield _SoundfileReader(sound, info, path)
             return
         file.seek(0)
-        try:
-            container = av.open(where)
-        except (av.FFmpegError, ValueError) as error:
-            raise DecodeError(Reason.UNDECODABLE, _message(error)) from error
-        with container:
-            yield _AvReader(container, _av_info(container), path)
+        from audio.pyav import opened_by_pyav
+
+        with opened_by_pyav(where, path) as reader:
+            yield reader
 
 
 def _sound_file(where: str | BinaryIO) -> Any | None:
@@ -170,52 +127,19 @@ def _sound_file(where: str | BinaryIO) -> Any | None:
     return None
 
 
-def _av_info(container: Any) -> AudioInfo:
-    if container.format.name not in AV_FORMATS or not container.streams.audio:
-        raise DecodeError(Reason.UNDECODABLE, f"no audio stream found (looks like {container.format.name})")
-    stream = container.streams.audio[0]
-    codec = stream.codec_context
-    if codec is None or not codec.sample_rate or not codec.channels:
-        raise DecodeError(Reason.UNDECODABLE, "the audio stream has no known codec, no sample rate or no channels")
-    rate_hz = codec.sample_rate
-    seconds = None
-    if stream.duration is not None:
-        seconds = float(stream.duration * stream.time_base)
-    elif container.duration is not None:
-        seconds = container.duration / av.time_base
-    frames = None if seconds is None else round(seconds * rate_hz)
-    return AudioInfo(rate_hz, codec.channels, frames, container.format.name.split(",")[0])
-
-
-def _breaks_at_its_end(path: str) -> bool:
-    """Whether nothing can be decoded after the first packet that fails: then the file was cut, not damaged inside."""
-    failed = False
-    with _binary(path) as file:
-        try:
-            with av.open(file, mode="r") as container:
-                for packet in container.demux(audio=0):
-                    try:
-                        decoded = bool(packet.decode())
-                    except av.FFmpegError:
-                        failed, decoded = True, False
-                    if failed and decoded:
-                        return False
-        except av.FFmpegError:
-            return True
-    return failed
-
-
 @contextmanager
-def _binary(path: str) -> Iterator[BinaryIO]:
+def binary(path: str) -> Iterator[BinaryIO]:
+    """A local file or URL, open for reading. Raises DecodeError."""
     try:
         opened = fsspec.open(path, "rb").open() if is_remote(path) else Path(path).open("rb")  # noqa: SIM115
     except OSError as error:
-        raise DecodeError(Reason.AUDIO_MISSING, _message(error)) from error
+        raise DecodeError(Reason.AUDIO_MISSING, message(error)) from error
     with opened as file:
         yield cast("BinaryIO", file)
 
 
-def _message(error: Exception) -> str:
+def message(error: Exception) -> str:
+    """What an exception says, without its number and path where it has a shorter form."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 

@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 Samples = NDArray[np.float32]
 Powers = NDArray[np.float32]
@@ -39,6 +38,8 @@ def n_frames(n_samples: int) -> int:
 
 def band_powers(samples: Samples) -> Powers:
     """Power per frame and band, shape ``(n_frames, N_BANDS)``, full scale = 1 before weighting."""
+    from scipy import fft  # 0.1 s that only hearing needs
+
     window = 2 * HOP
     rows = n_frames(len(samples))
     taper = np.hanning(window + 1)[:-1].astype(np.float32)

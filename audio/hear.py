@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
+from audio.config import HearConfig
 from audio.frames import (
     FRAME_MS,
     RATE_HZ,
@@ -31,28 +31,15 @@ from audio.frames import (
     runs,
     to_db,
 )
-from audio.leak import LeakConfig, echo_of, find_leak, leaked
+from audio.leak import echo_of, find_leak, leaked
 from audio.vad import Vad
-from audio.voice import Voice, VoiceConfig, own_voice
+from audio.voice import Voice, own_voice
 from schemas.clock import array_to_s, samples_to_seconds, seconds_to_samples
 
 STRETCH_S: Final = 300
 """A log is heard in stretches of at least this (and less than twice this) ..."""
 CONTEXT_S: Final = 20
 """... each with this much of its neighbours around it."""
-
-
-class HearConfig(BaseModel):
-    """All thresholds of hearing."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    leak: LeakConfig = LeakConfig()
-    """Leak of the model's voice into the user's channel."""
-    voice: VoiceConfig = VoiceConfig()
-    """VAD and the edges of speech."""
-    audible_leak_db: float = 3.0
-    """Leak counts as heard this far above the noise."""
 
 
 @dataclass(frozen=True)

@@ -13,36 +13,11 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from scipy import fft
 from scipy.ndimage import maximum_filter1d
 
+from audio.config import LeakConfig
 from audio.frames import FRAME_MS, HOP, RATE_HZ, SILENCE, Mask, Powers, Samples, from_db, runs, to_db, widen
-
-
-class LeakConfig(BaseModel):
-    """How the leak is found."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    max_delay_ms: int = 300
-    """Latest arrival that counts as leak."""
-    tail_ms: int = 160
-    """Reflections after the first arrival that are modelled."""
-    clear_ratio: float = 10.0
-    """Peak of the path's energy over the mean of the lags where no leak can be, above which there is a leak."""
-    max_windows: int = 400
-    """Windows of about one second that take part in the estimate (spread evenly over the log)."""
-    decay_db_s: float = 120.0
-    """Fall of the room's late reverberation, which the filter leaves over."""
-    strong_db: float = 10.0
-    """Frames in which the model's voice is this close to its loudest tell what stays of the leak."""
-    spread: float = 2.0
-    """How far above its middle the share that stays is bounded, in units of its lower spread (q40 - q10)."""
-    peak_db: float = 10.0
-    """How far above its usual power (q60) what stays may rise."""
-    max_share_db: float = -10.0
-    """Upper bound of that share: more than this of the model's voice is no leak."""
 
 
 @dataclass(frozen=True)

@@ -10,54 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
+from audio.config import RefineConfig
 from audio.frames import FRAME_MS, Mask, Powers, bridge, drop_short, fill, from_db, mean_db, runs, widen
-
-
-class RefineConfig(BaseModel):
-    """How VAD output becomes segments."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    on: float = 0.5
-    """Probability at which speech begins."""
-    off: float = 0.35
-    """Probability below which it ends."""
-    above_floor_db: float = 5.0
-    """A band holds speech only this far above noise and remaining leak."""
-    below_speech_db: float = 30.0
-    """Frames this far below the speaker's level are silence, in quiet surroundings ..."""
-    onset_below_speech_db: float = 36.0
-    """... but right before speech, where no room can ring, a first sound may be this soft ("wh", "f")."""
-    below_noise_db: float = 15.0
-    """In noise, the frames' energy above the floor may lie this far below the noise itself, not farther."""
-    below_residue_db: float = 3.0
-    """The same below what may remain of a leak, which is no steadier than speech."""
-    tail_below_speech_db: float = 22.0
-    """... and after what the VAD calls speech, where a room rings on, a last sound must be this loud."""
-    noise_quantile: float = 0.99
-    """Nor below this quantile of what the noise itself, where nobody speaks, holds above its floor (babble)."""
-    least_below_speech_db: float = 12.0
-    """Whatever the noise does, frames this close to the speaker's level are speech."""
-    reach_before_ms: int = 250
-    """How far before the VAD's onset the energy may put the true one."""
-    reach_after_ms: int = 250
-    """How far after the VAD's end the energy may put the true one."""
-    pause_ms: int = 200
-    """Shorter dips belong to the speech around them (stop closures)."""
-    min_speech_ms: int = 70
-    """Shorter stretches above the floor are clicks and breaths."""
-    min_sound_ms: int = 30
-    """Shorter sounds are the noise's own chance peaks."""
-    min_core_ms: int = 40
-    """Of which the VAD must have called speech."""
-    loud_below_speech_db: float = 15.0
-    """Frames this near to the speaker's level, in which the VAD found nobody, are shown to it again, alone."""
-    doubtful_ms: int = 60
-    """So long must such a stretch be."""
-    stand_out_db: float = 7.0
-    """The loud parts of a segment lie this far above what is silence there, else it is not the speaker."""
 
 
 def hysteresis(probability: NDArray[np.float32], on: float, off: float) -> Mask:

@@ -7,38 +7,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
+from audio.config import LeakConfig, VoiceConfig
 from audio.floor import noise_floor, stands_out
 from audio.frames import FRAME_MS, Mask, Powers, Samples, drop_short, frame_powers, from_db, mean_db, to_db, widen
-from audio.leak import LeakConfig, residue
-from audio.refine import RefineConfig, doubtful_frames, edges, hysteresis, speech_frames
+from audio.leak import residue
+from audio.refine import doubtful_frames, edges, hysteresis, speech_frames
 from audio.vad import Vad
-
-
-class VoiceConfig(BaseModel):
-    """How a channel is shown to the VAD, and what is made of its answer."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    refine: RefineConfig = RefineConfig()
-    """From VAD output to segments."""
-    worth_db: float = 7.0
-    """Frames in which no band stands out this far from its low values around are not shown to the VAD."""
-    silent_dbfs: float = -75.0
-    """Frames below this level hold no speech."""
-    vad_level_dbfs: float = -26.0
-    """Level to which a channel is scaled for the VAD."""
-    faded_db: float = 40.0
-    """The other side's echo is gone when it is this far below its loudest."""
-    max_gain_db: float = 36.0
-    """Upper bound of that scaling."""
-    least_quiet: float = 0.15
-    """Nobody leaves less of a dialogue than this share to the other: the VAD then hears voices in the background."""
-    background_db: float = 9.0
-    """Then what stays this far below the speaker's level ..."""
-    background_ms: int = 300
-    """... for this long is not the speaker."""
 
 
 @dataclass(frozen=True)

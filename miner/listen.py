@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
+from audio.config import HearConfig
 from audio.decode import DecodeError, channel_blocks
 from audio.frames import RATE_HZ
-from audio.hear import ChannelActivity, HearConfig, Segments, hear_stream
 from audio.vad import Vad, VadName, open_vad
 from schemas.activity import ACTIVITY, SEGMENT
 from schemas.dialogues import DIALOGUES
 from schemas.reasons import Reason
 from schemas.table import Table
 from store.stage import Batch, Quarantined, Stage, StageConfig, StageOutput
+
+if TYPE_CHECKING:
+    from audio.hear import ChannelActivity, Segments
 
 BLOCK_S = 3.0
 """Blocks this long stay in the processor's cache on their way through the resampler."""
@@ -67,6 +70,8 @@ class Listen(Stage):
         return StageOutput(pl.concat(frames) if frames else ACTIVITY.empty(), tuple(quarantined))
 
     def _listen(self, row: Mapping[str, Any]) -> pl.DataFrame:
+        from audio.hear import hear_stream  # numerics that commands with nothing to hear do without
+
         assert self._vad is not None
         root = self.sources.get(row["source_id"])
         if root is None:

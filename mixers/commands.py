@@ -11,8 +11,6 @@ import polars as pl
 import typer
 from rich.table import Table as RichTable
 
-from mixers.sandbox import QueryError, lock, select
-from mixers.views import open_views
 from store.console import DEFAULT_STORE, Installation, RunOption, StoreOption, out
 from store.layout import Store
 from store.runs import active_run, load_run
@@ -36,6 +34,9 @@ def sql(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file instead of stdout.")] = None,
 ) -> None:
     """Query the tables of a run with SQL (DuckDB, read-only)."""
+    from mixers.sandbox import QueryError, lock, select  # DuckDB, which no other command needs
+    from mixers.views import open_views
+
     installation: Installation = context.obj
     opened = Store.open(store)
     chosen = load_run(opened, run) if run else active_run(opened)

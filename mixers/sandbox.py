@@ -12,10 +12,10 @@ from pathlib import Path
 import duckdb
 
 from mixers.views import location
-from store.layout import Store
+from store.layout import Store, StoreError
 
 
-class QueryError(Exception):
+class QueryError(StoreError):
     """A query that is refused or does not run; the message says why."""
 
 

@@ -19,7 +19,7 @@ class FolderSource:
         if model_channel not in CHANNEL_NAMES:
             raise SourceError(
                 f"Which channel of the files under {root} is the model? Say --model-channel left or --model-channel "
-                f"right: it is never guessed (got {model_channel})."
+                f"right: it is never guessed{f' (got {model_channel})' if model_channel else ''}."
             )
         self.root = root
         self.source_id = source_id

@@ -6,10 +6,10 @@ import soxr
 from scipy.signal import fftconvolve
 
 import audio.hear
+from audio.config import HearConfig, VoiceConfig
 from audio.frames import RATE_HZ, Samples
-from audio.hear import ChannelActivity, HearConfig, hear, hear_stream
+from audio.hear import ChannelActivity, hear, hear_stream
 from audio.vad import Vad, open_vad
-from audio.voice import VoiceConfig
 
 from .conftest import Excerpt, Spans, make_noise, make_room, spans_of, turns_of
 
