@@ -145,6 +145,7 @@ class Locator:
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self._prefix = join(root, "")
         self._remote = is_remote(root)
         self._real_root = "" if self._remote else f"{os.path.realpath(root).rstrip('/')}/"
         self._is_inside = lru_cache(maxsize=1024)(self._folder_is_inside)
@@ -153,12 +154,12 @@ class Locator:
     def find(self, path: str) -> Entry:
         """The file at a relative path. Raises BadPathError: PATH_ESCAPES, or AUDIO_MISSING."""
         clean = path if _is_plain(path) else posixpath.normpath(path)
-        if path.startswith("/") or is_remote(path) or clean == ".." or clean.startswith("../"):
+        if clean.startswith(("/", "../")) or clean == ".." or is_remote(path):
             raise BadPathError(Reason.PATH_ESCAPES, f"{path!r} does not lie under the manifest's folder")
         return self._find_remote(clean) if self._remote else self._find_local(clean)
 
     def _find_local(self, path: str) -> Entry:
-        full = f"{self.root}/{path}"
+        full = self._prefix + path
         try:
             status = os.lstat(full)
             inside = self._is_inside(path.rpartition("/")[0])
@@ -174,7 +175,10 @@ class Locator:
         return Entry(path, status.st_size, str(status.st_mtime_ns))
 
     def _folder_is_inside(self, folder: str) -> bool:
-        return f"{os.path.realpath(f'{self.root}/{folder}')}/".startswith(self._real_root)
+        parent = folder.rpartition("/")[0]
+        if folder and self._is_inside(parent) and not Path(self._prefix + folder).is_symlink():
+            return True  # one look at a folder whose parent is known
+        return f"{os.path.realpath(self._prefix + folder)}/".startswith(self._real_root)
 
     def _find_remote(self, path: str) -> Entry:
         parent, name = posixpath.split(path)
