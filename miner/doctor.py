@@ -13,7 +13,6 @@ from importlib.util import find_spec
 from typing import get_args
 
 import numpy as np
-import psutil
 import typer
 from rich.table import Table as RichTable
 
@@ -89,6 +88,8 @@ def doctor(as_json: JsonOption = False) -> None:
 
 
 def _machine() -> str:
+    import psutil
+
     memory = psutil.virtual_memory().total / 2**30
     disk = shutil.disk_usage(".").free / 2**30
     return f"{os.cpu_count()} cores, {memory:.0f} GiB memory, {disk:.0f} GiB free here"

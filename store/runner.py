@@ -6,6 +6,8 @@ import math
 import uuid
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -77,7 +79,7 @@ class Runner:
     def run_stage(self, stage: Stage) -> StageReport:
         """Bring a stage's table up to date with what it reads. Safe to interrupt and to run again."""
         report = self._begin(stage)
-        groups = self._bucket_groups(stage)
+        groups = self._bucket_groups()
         for group in groups:
             resolver = self._resolve(group, keep=len(groups) == 1)
             wanted = resolver.inputs(stage.reads, stage.optional_reads)
@@ -95,7 +97,8 @@ class Runner:
         """
         report = self._begin(stage)
         with TemporaryDirectory(prefix="duplex-miner-") as spool:
-            count = _spool(refs, Path(spool), self.store.n_buckets)
+            with self._reading_ahead():
+                count = _spool(refs, Path(spool), self.store.n_buckets)
             groups = self._groups_for(count)
             for group in groups:
                 found = _from_spool(Path(spool), group)
@@ -113,6 +116,19 @@ class Runner:
     def resolver(self) -> Resolver:
         """What the tables of the run hold now, over all buckets."""
         return self._resolver or Resolver(self.store, self.flow, self.run.tables)
+
+    @contextmanager
+    def _reading_ahead(self) -> Iterator[None]:
+        """Read the run's ledgers on the side, since listing a long source keeps one core busy and leaves the rest."""
+        if self._resolver is not None or self._groups_for(self._taken_in()) != [None]:
+            yield
+            return
+        resolver = Resolver(self.store, self.flow, self.run.tables)
+        with ThreadPoolExecutor(max_workers=1) as aside:
+            reading = aside.submit(lambda: [resolver.ledger(table) for table in self.run.tables])
+            yield
+            reading.result()
+        self._resolver = resolver
 
     def _begin(self, stage: Stage) -> StageReport:
         description = {
@@ -211,11 +227,16 @@ class Runner:
             self._resolver = Resolver(self.store, self.flow, self.run.tables)
         return self._resolver
 
-    def _bucket_groups(self, stage: Stage) -> list[list[int] | None]:
+    def _bucket_groups(self) -> list[list[int] | None]:
         if self._resolver is not None:
             return [None]
+        return self._groups_for(self._taken_in())
+
+    def _taken_in(self) -> int:
+        """About how many dialogues the run holds, from one bucket of the table that a source fills."""
         first = Resolver(self.store, self.flow, self.run.tables, [0])
-        return self._groups_for(first.units(stage.reads[0].name).height * self.store.n_buckets)
+        source = next(table for table, (reads, _) in self.flow.reads.items() if not reads)
+        return first.units(source).height * self.store.n_buckets
 
     def _groups_for(self, dialogues: int) -> list[list[int] | None]:
         if dialogues <= _DIALOGUES_AT_ONCE:

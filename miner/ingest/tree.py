@@ -176,7 +176,7 @@ class Locator:
 
     def _folder_is_inside(self, folder: str) -> bool:
         parent = folder.rpartition("/")[0]
-        if folder and self._is_inside(parent) and not Path(self._prefix + folder).is_symlink():
+        if folder and self._is_inside(parent) and not stat.S_ISLNK(os.lstat(self._prefix + folder).st_mode):
             return True  # one look at a folder whose parent is known
         return f"{os.path.realpath(self._prefix + folder)}/".startswith(self._real_root)
 
