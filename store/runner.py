@@ -15,14 +15,15 @@ from typing import Protocol
 
 import polars as pl
 
-from schemas.ids import bucket_of, stable_hash
+from schemas.ids import bucket_of
 from schemas.reasons import Reason
 from store import ledger
 from store.compact import compact_variant
 from store.engines.base import Engine, WorkerLost
 from store.layout import Store
 from store.ledger import QUARANTINED
-from store.resolve import Flow, Resolver, tombstone_key, tombstones
+from store.listing import from_spool, mark_taken_ids, spool, without_forgotten
+from store.resolve import Flow, Resolver
 from store.runs import Run, save_run
 from store.stage import Stage
 from store.work import Task, TaskResult, commit_quarantine, run_task
@@ -96,18 +97,19 @@ class Runner:
         update.
         """
         report = self._begin(stage)
-        with TemporaryDirectory(prefix="duplex-miner-") as spool:
+        with TemporaryDirectory(prefix="duplex-miner-") as folder:
             with self._reading_ahead():
-                count = _spool(refs, Path(spool), self.store.n_buckets)
+                count = spool(refs, Path(folder), self.store.n_buckets)
             groups = self._groups_for(count)
             for group in groups:
-                found = _from_spool(Path(spool), group)
+                found = from_spool(Path(folder), group)
                 if found.is_empty():
                     continue
                 known = self._resolve(group, keep=len(groups) == 1).ledger(stage.writes.name)
                 current = known.unique("dialogue_id", keep="last", maintain_order=True)
-                found = _without_forgotten(self.store, report, found)
-                found = _mark_taken_ids(found, current, owner)
+                kept = without_forgotten(self.store, found)
+                report.forgotten += found.height - kept.height
+                found = mark_taken_ids(kept, current, owner)
                 wanted = found.with_columns(input_hash=pl.concat_str(pl.lit(f"{owner}:"), "fingerprint"))
                 todo = self._still_to_do(report, wanted, current)
                 self._run_tasks(stage, report, todo.height, self._source_tasks(stage, todo))
@@ -272,49 +274,3 @@ def _chunks(placed: pl.DataFrame, most: int, workers: int) -> Iterator[pl.DataFr
             waiting.append(bucket)
     if waiting:
         yield pl.concat(waiting)
-
-
-def _spool(refs: Iterable[pl.DataFrame], folder: Path, n_buckets: int) -> int:
-    """Put the listing on disk with its buckets, so that a million logs need no more memory than a thousand."""
-    count = 0
-    for number, frame in enumerate(refs):
-        buckets = [bucket_of(dialogue_id, n_buckets) for dialogue_id in frame["dialogue_id"]]
-        frame.with_columns(bucket=pl.Series(buckets, dtype=pl.Int64)).write_parquet(folder / f"{number:06d}.parquet")
-        count += frame.height
-    return count
-
-
-def _from_spool(folder: Path, group: list[int] | None) -> pl.DataFrame:
-    files = sorted(folder.glob("*.parquet"))
-    if not files:
-        return pl.DataFrame()
-    listing = pl.scan_parquet(files)
-    return (listing if group is None else listing.filter(pl.col("bucket").is_in(group))).collect()
-
-
-def _without_forgotten(store: Store, report: StageReport, found: pl.DataFrame) -> pl.DataFrame:
-    graves = tombstones(store)
-    if not graves:
-        return found
-    forgotten = pl.Series([tombstone_key(i) in graves for i in found["dialogue_id"]], dtype=pl.Boolean)
-    report.forgotten += int(forgotten.sum())
-    return found.filter(~forgotten)
-
-
-def _mark_taken_ids(found: pl.DataFrame, current: pl.DataFrame, owner: str) -> pl.DataFrame:
-    """An id that another source holds goes to quarantine under a name of its own, so that the first one stays."""
-    others = current.filter(
-        (pl.col("status") != QUARANTINED) & ~pl.col("input_hash").str.starts_with(f"{owner}:")
-    ).select("dialogue_id", holder=pl.col("input_hash").str.split(":").list.first())
-    if others.is_empty():
-        return found
-    taken = found.join(others, on="dialogue_id", how="left", maintain_order="left")
-    suffix = pl.Series([stable_hash(owner, i)[:8] for i in taken["dialogue_id"]], dtype=pl.String)
-    is_taken = pl.col("holder").is_not_null()
-    return taken.with_columns(
-        dialogue_id=pl.when(is_taken).then(pl.col("dialogue_id") + "~" + suffix).otherwise("dialogue_id"),
-        problem_reason=pl.when(is_taken).then(pl.lit(Reason.DUPLICATE_ID.value)).otherwise(pl.col("problem_reason")),
-        problem_detail=pl.when(is_taken)
-        .then(pl.format("id {} belongs to source {} already", "dialogue_id", "holder"))
-        .otherwise(pl.col("problem_detail")),
-    ).drop("holder")
