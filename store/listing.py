@@ -24,7 +24,8 @@ def spool(refs: Iterable[pl.DataFrame], folder: Path, n_buckets: int) -> int:
     return count
 
 
-def _fromspool(folder: Path, group: list[int] | None) -> pl.DataFrame:
+def from_spool(folder: Path, group: list[int] | None) -> pl.DataFrame:
+    """The listing of some buckets, or of all (None)."""
     files = sorted(folder.glob("*.parquet"))
     if not files:
         return pl.DataFrame()
