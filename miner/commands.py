@@ -13,6 +13,7 @@ import typer
 
 from miner.ingest.detect import KINDS, open_source
 from miner.ingest.ingest import Ingest
+from miner.ingest.refs import Source, SourceError
 from miner.mine import CHAIN, mine
 from miner.settings import Settings
 from miner.show import DialogueView
@@ -175,7 +176,9 @@ def _mine(stages: list[str], how: _How, logs: _Logs | None) -> _Mined:
     settings = load_settings(Settings, how.config, overrides)
     source = None
     if logs is not None:
-        source = open_source(logs.path, kind=logs.kind, model_channel=logs.model_channel, source_id=logs.source)
+        source = _source(logs)
+        if next(_source(logs).refs(), None) is None:
+            raise SourceError(f"no logs in {source.root}: it holds nothing that a {source.kind} source lists")
         store = Store.create(how.store, n_buckets=settings.execution.buckets)
     else:
         store = Store.open(how.store)
@@ -194,6 +197,10 @@ def _mine(stages: list[str], how: _How, logs: _Logs | None) -> _Mined:
         passed_over = ", ".join(f"{count:,} {what}" for what, count in source.skipped.items())
         out().print(f"passed over in {source.root}: {passed_over}", markup=False)
     return _Mined(store, reports, resolver)
+
+
+def _source(logs: _Logs) -> Source:
+    return open_source(logs.path, kind=logs.kind, model_channel=logs.model_channel, source_id=logs.source)
 
 
 def show(

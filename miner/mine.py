@@ -9,7 +9,7 @@ import polars as pl
 
 from miner.detect import Detect
 from miner.ingest.ingest import Ingest
-from miner.ingest.refs import Source, SourceError, refs_frame
+from miner.ingest.refs import Source, refs_frame
 from miner.listen import Listen
 from miner.pairs import Pairs
 from miner.settings import Execution, Settings
@@ -78,10 +78,7 @@ def mine(
 def _take_in(runner: Runner, settings: Settings, source: Source) -> StageReport:
     graves = tombstones(runner.store)
     ingest = Ingest(settings.ingest, root=source.root, source_id=source.source_id, forgotten=graves)
-    report = runner.run_source(ingest, _listing(source), source.source_id)
-    if not (report.computed or report.reused or report.forgotten):
-        raise SourceError(f"no logs in {source.root}: it holds nothing that a {source.kind} source lists")
-    return report
+    return runner.run_source(ingest, _listing(source), source.source_id)
 
 
 def _listing(source: Source) -> Iterator[pl.DataFrame]:

@@ -52,7 +52,8 @@ class NoPair(StrEnum):
 WHAT_TO_DO: dict[Reason, str] = {
     Reason.MONO: "export the log with model and user on two channels",
     Reason.IDENTICAL_CHANNELS: "both channels hold the same sound: a mono recording was doubled; export two channels",
-    Reason.SILENT_CHANNEL: "one channel holds no sound: check the recorder's routing",
+    Reason.SILENT_CHANNEL: "one channel holds no sound: check the recorder's routing, or, if the model really kept silent, "
+    "--set ingest.allow_silent_model=true",
     Reason.NON_FINITE_AUDIO: "the file holds NaN or Inf samples: export it again",
     Reason.TRUNCATED: "the file ends before its header says: copy it again",
     Reason.UNDECODABLE: "no decoder reads this file: check that it is audio and not cut short",

@@ -164,6 +164,7 @@ def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path) -> None:
     done = run("run", str(tmp_path / "logs"), "--model-channel", "left", "--store", str(tmp_path / "store"))
     assert done.returncode == 2
     assert "no logs" in done.stderr
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_second_folder_of_the_same_name_is_not_taken_for_the_first(tmp_path: Path) -> None:
