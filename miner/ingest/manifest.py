@@ -33,6 +33,7 @@ class ManifestLine(BaseModel):
     user_channel: Channel | None = None
     duration: Annotated[float, Field(ge=0)] | None = None
     words: Text | None = None
+    tokens: Text | None = None
     model_id: str | None = None
     model_checkpoint: str | None = None
     voice: str | None = None
@@ -88,8 +89,10 @@ class ManifestSource:
         problems: list[BadPathError] = []
         model = self._find(model_path, problems)
         user = model if user_path == model_path else self._find(user_path, problems)
-        words = self._find_words(line.words, problems) if line.words else None
+        words = self._find_beside(line.words, problems) if line.words else None
+        tokens = self._find_beside(line.tokens, problems) if line.tokens else None
         files = (model, user, words) if words else (model,) if user is model else (model, user)
+        files = (*files, tokens) if tokens else files
         ref = LogRef(
             line.id,
             self.kind,
@@ -100,6 +103,7 @@ class ManifestSource:
             channel_index(line.user_channel),
             not isinstance(line.model_channel, str) and not isinstance(line.user_channel, str),
             words.path if words else None,
+            tokens.path if tokens else None,
             line.model_id,
             line.model_checkpoint,
             line.voice,
@@ -118,10 +122,10 @@ class ManifestSource:
             problems.append(error)
             return Entry(path, 0, "")
 
-    def _find_words(self, path: str, problems: list[BadPathError]) -> Entry:
+    def _find_beside(self, path: str, problems: list[BadPathError]) -> Entry:
         found: list[BadPathError] = []
         entry = self._find(path, found)
-        # Words that are not there cost the words, later; words that must not be read cost the log.
+        # Words or tokens that are not there cost just them, later; those that must not be read cost the log.
         problems.extend(error for error in found if error.reason is Reason.PATH_ESCAPES)
         return entry
 
