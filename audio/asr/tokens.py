@@ -23,7 +23,7 @@ class TokenWords(BaseModel):
     """How far the log's text runs ahead of its audio. 0 for what moshi's `LMGen.step` returns: it holds the text back
     by the acoustic delay, and a word is trained to start in the frame that holds its onset. Text taken at sampling
     (`on_text_hook`) is one frame early: 80."""
-    word_tail_ms: int = Field(240, ge=0)
+    word_tail_ms: int = Field(400, ge=0)
     """A word sounds longer than its pieces take, one a frame: it may go on for this long after the last one, at most
     to the next word and to the end of its speech."""
 
@@ -31,7 +31,7 @@ class TokenWords(BaseModel):
 def words_of_tokens(tokens: pl.DataFrame, activity: pl.DataFrame, rules: TokenWords) -> pl.DataFrame:
     """The model's words from rows of ``text_tokens`` and ``activity``: ``dialogue_id`` and the columns of ``HEARD``.
 
-    A word starts with the frame of its first piece. Marks between words belong to the word before them. Dialogues
+    A word starts with the frame of its first piece, so its onset lies within the 80 ms after that. Marks between words belong to the word before them. Dialogues
     whose stream has no pieces, or no words, have no rows.
     """
     pieces = (
@@ -60,8 +60,7 @@ def words_of_tokens(tokens: pl.DataFrame, activity: pl.DataFrame, rules: TokenWo
     words = words.group_by(word=(has_letters | is_first).cum_sum(), maintain_order=True).agg(
         pl.col("dialogue_id", "start_ms", "end_ms").first(), pl.col("text").str.join("")
     )
-    lead = pl.lit(rules.text_lead_ms)
-    words = words.with_columns(pl.max_horizontal(pl.col("start_ms", "end_ms") + lead, 0))
+    words = words.with_columns((pl.col("start_ms", "end_ms") + rules.text_lead_ms).clip(lower_bound=0))
     next_ms = pl.col("start_ms").shift(-1).over("dialogue_id")
     words = words.with_columns(end_ms=pl.min_horizontal(pl.col("end_ms") + rules.word_tail_ms, next_ms))
     words = _within_speech(words, activity)
