@@ -31,8 +31,8 @@ class TokenWords(BaseModel):
 def words_of_tokens(tokens: pl.DataFrame, activity: pl.DataFrame, rules: TokenWords) -> pl.DataFrame:
     """The model's words from rows of ``text_tokens`` and ``activity``: ``dialogue_id`` and the columns of ``HEARD``.
 
-    A word starts with the frame of its first piece, so its onset lies within the 80 ms after that. Marks between words belong to the word before them. Dialogues
-    whose stream has no pieces, or no words, have no rows.
+    A word starts with the frame of its first piece, so its onset lies within the 80 ms after that. Marks between words
+    belong to the word before them. Dialogues whose stream has no pieces, or no words, have no rows.
     """
     pieces = (
         tokens.filter(pl.col("pieces").list.len() > 0)
