@@ -136,7 +136,7 @@ def test_other_rates_and_ids() -> None:
 def test_a_stream_may_outlast_its_log_a_little() -> None:
     assert read([7] * 35).n_frames == 35
     assert read([{"token": 7, "frame": 34}]).n_frames == 35
-    with pytest.raises(TokensError, match="it holds 36 frames, the log of 0.8 s has 35 at most"):
+    with pytest.raises(TokensError, match=r"it holds 36 frames, the log of 0.8 s has 35 at most"):
         read([7] * 36)
     with pytest.raises(TokensError, match="36 frames"):
         read([{"token": 7, "frame": 35}])

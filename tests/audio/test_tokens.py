@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio.asr import HEARD
-from audio.asr.tokens import TokenWords, words_of_tokens
 from audio.asr.tokenizer import Tokenizer
+from audio.asr.tokens import TokenWords, words_of_tokens
 from schemas.activity import ACTIVITY
 from schemas.text_tokens import TEXT_TOKENS
 from tests.token_streams import EPAD, PAD, interleaved, processor, trained
 
 Spans = list[tuple[float, float]]
-SENTENCES = ("Neil Armstrong, in July nineteen sixty nine.", "Because warm air rises and cool air sinks.", "Sure, okay!")
+SENTENCES = (
+    "Neil Armstrong, in July nineteen sixty nine.",
+    "Because warm air rises and cool air sinks.",
+    "Sure, okay!",
+)
 
 
 def stream(*pieces: tuple[str, int], name: str = "d", rate_hz: float = 12.5) -> pl.DataFrame:
@@ -153,7 +159,7 @@ def test_words_come_back_from_the_stream_they_were_laid_into(said: list[tuple[st
     for (_, start, end), (_, true_start) in zip(found, said_s, strict=True):
         assert start <= true_start < start + 0.0801
         assert start < end
-    assert all(a[2] <= b[1] for a, b in zip(found, found[1:], strict=False))
+    assert all(a[2] <= b[1] for a, b in itertools.pairwise(found))
 
 
 # --- the tokenizer
