@@ -133,9 +133,10 @@ def _of_json(content: bytes, is_lines: bool, duration_s: float, rules: TokenRule
     try:
         file = _File.model_validate(value if isinstance(value, dict) else {"tokens": value})
         listed, rate_hz = file.tokens, file.frame_rate_hz
+        _check_length(len(listed or file.pieces or ()), rate_hz, duration_s, rules)
+        if file.pieces is not None and any(isinstance(item, dict | str) for item in listed or ()):
+            raise TokensError("`pieces` goes with `tokens` that are ids, one a frame")
         if listed and isinstance(listed[0], dict):
-            if file.pieces is not None:
-                raise TokensError("`pieces` goes with dense `tokens`, one id a frame")
             return _sparse(_SPARSE.validate_python(listed), rate_hz, duration_s, rules)
         if listed and any(isinstance(item, str) for item in listed):
             return _dense(None, _PIECES.validate_python(listed), rate_hz, duration_s, rules)

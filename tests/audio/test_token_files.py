@@ -177,6 +177,8 @@ def _claiming(shape: tuple[int, ...]) -> bytes:
         ({"tokens": ROW, "frame_rate_hz": 1e9}, "a.json", "frame_rate_hz"),
         (b'{"tokens": [3], "frame_rate_hz": NaN}', "a.json", "not JSON"),
         ({"tokens": ROW, "pieces": ["x"]}, "a.json", "10 `tokens` and 1 `pieces`"),
+        ({"tokens": ["x"], "pieces": ["x"]}, "a.json", "`pieces` goes with `tokens` that are ids"),
+        ({"tokens": [{"token": 7, "frame": 0}], "pieces": ["x"]}, "a.json", "`pieces` goes with"),
         ([1.5], "a.json", "valid integer"),
         ([3.0], "a.json", "valid integer"),
         ([True], "a.json", "valid integer"),
