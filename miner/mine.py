@@ -65,13 +65,15 @@ def mine(
         runner = Runner(store, run, FLOW, engine, progress, retry_quarantined)
         reports = []
         try:
-            if source is not None and Ingest.name in stages:
-                register_source(store, source.source_id, source.kind, source.root, moved=moved)
-                reports.append(_take_in(runner, settings, source))
+            taken_in = source if Ingest.name in stages else None
+            if taken_in is not None:
+                register_source(store, taken_in.source_id, taken_in.kind, taken_in.root, moved=moved)
             roots = source_roots(store)
-            reports += [
-                runner.run_stage(_BUILD[stage.name](settings, roots)) for stage in CHAIN[1:] if stage.name in stages
-            ]
+            # Before anything runs, so that a setting that cannot be met is told at once.
+            made = [_BUILD[stage.name](settings, roots) for stage in CHAIN[1:] if stage.name in stages]
+            if taken_in is not None:
+                reports.append(_take_in(runner, settings, taken_in))
+            reports += [runner.run_stage(stage) for stage in made]
         finally:
             engine.close()
         return reports, runner.resolver()

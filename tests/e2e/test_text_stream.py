@@ -72,11 +72,17 @@ def test_a_log_with_its_text_stream(logs: Path, tmp_path: Path) -> None:
     again = run("tokens", "--store", str(store), "--set", f"tokens.tokenizer={tmp_path / 'copy.model'}", "--json")
     assert json.loads(again.stdout)["stages"][0]["computed"] == 0
 
-    unread = run("tokens", "--store", str(store), "--set", "tokens.tokenizer=/none.model")
-    assert unread.returncode == 2
-    assert "tokens.tokenizer: /none.model cannot be read" in unread.stderr
-
     forgotten = run("forget", "told", "--store", str(store))
     assert forgotten.returncode == 0, forgotten.stderr
     assert tables(store)["text_tokens"].is_empty()
     assert not list((store / "tables" / "text_tokens").rglob("*.parquet"))
+
+
+def test_a_tokenizer_that_is_not_there_is_told_before_anything_runs(logs: Path, tmp_path: Path) -> None:
+    manifest, store = str(logs / "manifest.jsonl"), str(tmp_path / "store")
+
+    unread = run("run", manifest, "--store", store, "--set", "tokens.tokenizer=/none.model")
+
+    assert unread.returncode == 2
+    assert unread.stderr.startswith("error: tokens.tokenizer: /none.model cannot be read (No such file or directory)")
+    assert "computed" not in unread.stderr + unread.stdout
