@@ -25,6 +25,12 @@ WORDS = Table(
         Column(
             "dropped", pl.String(), "Why the word is not used (no_own_speech, ...); null for a good word", nullable=True
         ),
+        Column(
+            "redacted",
+            pl.String(),
+            "What personal data stood here (name | phone | email | card); `text` is then a placeholder",
+            nullable=True,
+        ),
         Column("asr", pl.String(), "Backend that heard it", lineage=True),
     ),
     checks={

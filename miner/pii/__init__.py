@@ -1,0 +1,1 @@
+"""Personal data in transcripts: what each language says, and who finds it."""
