@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import polars as pl
 from pydantic import Field, NonNegativeFloat
 
-from audio.vad import MissingBackendError
+from audio.backends import MissingBackendError
 from miner.pii.language import NoRulesError, base, languages, load_language, written_only
 from schemas.reasons import Reason
 from store.stage import Quarantined, StageConfig
@@ -94,7 +94,8 @@ def redact(
     finding becomes ``[NAME]``, ``[PHONE]``, ``[EMAIL]`` or ``[CARD]`` with its trailing punctuation; the column
     ``redacted`` says which. Count, order and times of words stay. Dropped words are redacted too.
     """
-    told = dict(dialogues.select("dialogue_id", pl.col("language").fill_null(config.language)).iter_rows())
+    spoken_in = dialogues.join(words.select("dialogue_id").unique(), on="dialogue_id", how="semi")
+    told = dict(spoken_in.select("dialogue_id", pl.col("language").fill_null(config.language)).iter_rows())
     without_rules = [
         Quarantined(name, Reason.NO_PII_RULES, f"language {code!r}; there are rules for {', '.join(languages())}")
         for name, code in told.items()
