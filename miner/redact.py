@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -49,7 +49,7 @@ class RedactConfig(StageConfig):
     """A log in a language without rules: leave its words out, or look for what is written (digits, @) only."""
     keep: tuple[str, ...] = ()
     """Names that stay, such as the assistant's own."""
-    models: dict[str, str] = {}
+    models: Mapping[str, str] = Field(default_factory=dict)
     """spaCy model that knows persons, by language: an installed package's name, or a folder. Else by context only."""
     library: str = ""
     """Filled in: the versions that find personal data, so that an upgrade is a new variant."""
@@ -60,7 +60,7 @@ class RedactionError(RuntimeError):
 
 
 def resolved(config: RedactConfig) -> RedactConfig:
-    """The config with the installed versions. Raises MissingBackendError, with the line that installs what is missing."""
+    """The config with the installed versions. Raises MissingBackendError with the install line."""
     if not config.enabled:
         return config
     if find_spec("presidio_analyzer") is None:

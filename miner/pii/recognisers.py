@@ -87,7 +87,9 @@ class _SpokenNumbers(PhoneRecognizer):  # type: ignore[misc]
             yield PHONE, _UNLIKELY
         elif len(digits) >= 14:
             yield CARD, _POSSIBLE
-        elif len(digits) >= 10 or SPOKEN in text[match.start() - 1 : match.start()] or re.search(r"\d[-–) .]", match[0]):
+        elif (
+            len(digits) >= 10 or SPOKEN in text[match.start() - 1 : match.start()] or re.search(r"\d[-–) .]", match[0])
+        ):
             yield PHONE, _LIKELY if len(digits) >= 10 else _POSSIBLE
         else:
             yield PHONE, _UNLIKELY
@@ -102,7 +104,9 @@ class _ContextNames(EntityRecognizer):  # type: ignore[misc]
         common = rf"(?i:{_either(names.common.split())}){edge}"
         name = f"(?-i:{names.cased})" if cased else names.uncased
         name = name.replace("{common}", common)
-        letters = r"[\s,.-]+".join(["", rf"(?:(?i:{_either(names.spelled)})[\s,]+)?(?:[^\W\d_][\s,.-]+){{2,}}[^\W\d_]\b"])
+        letters = r"[\s,.-]+".join(
+            ["", rf"(?:(?i:{_either(names.spelled)})[\s,]+)?(?:[^\W\d_][\s,.-]+){{2,}}[^\W\d_]\b"]
+        )
         found = rf"(?P<name>(?!{common}){name}(?:{letters})?)" if language.separator else f"(?P<name>{name})"
         frames = (*names.frames, *(names.frames_cased if cased else ()))
         self._frames = [

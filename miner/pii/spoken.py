@@ -145,17 +145,15 @@ class Speller:
         numbers = self.language.numbers
         if not self.language.separator and units[i].core.isdecimal():
             return units[i].core, 1
-        ten, teen, one = self.tens.at(units, i), self.teens.at(units, i), self.ones.at(units, i)
-        if teen and teen >= ten:
-            return str(numbers.teens[self._phrase(units, i, teen)]), teen
-        if ten:
+        ten, teen = self.tens.at(units, i), self.teens.at(units, i)
+        if ten > teen:
             return self._tens(units, i, ten)
-        if one:
-            return str(numbers.ones[self._phrase(units, i, one)]), one
+        if teen:
+            return str(numbers.teens[self._phrase(units, i, teen)]), teen
         repeat = self.repeats.at(units, i)
-        if repeat and (one := self.ones.at(units, i + repeat)):
-            digit = str(numbers.ones[self._phrase(units, i + repeat, one)])
-            return digit * numbers.repeats[self._phrase(units, i, repeat)], repeat + one
+        times = numbers.repeats[self._phrase(units, i, repeat)] if repeat else 1
+        if one := self.ones.at(units, i + repeat):
+            return str(numbers.ones[self._phrase(units, i + repeat, one)]) * times, repeat + one
         return None
 
     def _tens(self, units: Sequence[Unit], i: int, n: int) -> tuple[str, int]:
@@ -280,4 +278,3 @@ class Speller:
 def _tail(piece: str) -> str:
     bare = piece.rstrip("\"'“”‘’«»)].,?!;:、。？！…")
     return piece[len(bare) :] if bare else ""
-
