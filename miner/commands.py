@@ -15,9 +15,11 @@ from miner.ingest.detect import KINDS, open_source
 from miner.ingest.ingest import Ingest
 from miner.ingest.refs import Source, SourceError
 from miner.mine import CHAIN, mine
+from miner.redact import how_names_are_found
 from miner.settings import Settings
 from miner.show import DialogueView
 from miner.summary import count_found, print_found
+from miner.transcribe import Transcribe
 from store.console import (
     DEFAULT_STORE,
     EXIT_QUARANTINED,
@@ -174,6 +176,11 @@ def _mine(stages: list[str], how: _How, logs: _Logs | None) -> _Mined:
     if how.engine is not None:
         overrides.append(f"execution.engine={how.engine}")
     settings = load_settings(Settings, how.config, overrides)
+    if Transcribe.name in stages:
+        settings = settings.resolved()
+        if settings.transcribe.redact.enabled and not how.as_json:
+            redact = settings.transcribe.redact
+            out().print(f"personal data is redacted by {redact.library}; {how_names_are_found(redact)}", markup=False)
     source = None
     if logs is not None:
         source = _source(logs)

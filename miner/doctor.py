@@ -18,6 +18,7 @@ from rich.table import Table as RichTable
 
 from audio.frames import RATE_HZ
 from audio.vad import VadName, open_vad
+from miner.redact import RedactConfig, how_names_are_found, resolved
 from store.console import EXIT_USAGE, JsonOption, out, print_json
 
 
@@ -53,6 +54,7 @@ def checks() -> list[Check]:
         Check("soundfile formats", "WAV, FLAC, OGG, Opus", _soundfile, core),
         Check("PyAV formats", "MP3, M4A, WebM", _pyav, core),
         *(Check(f"vad {name}", "listen", _vad(name), core) for name in get_args(VadName)),
+        Check("presidio", "transcribe.redact", _presidio, "pip install 'duplex-miner[pii]'", optional=True),
         Check("ray", "engine ray", _installed("ray"), "pip install 'duplex-miner[ray]'", optional=True),
         Check(
             "sentencepiece",
@@ -112,6 +114,11 @@ def _installed(package: str) -> Callable[[], str]:
             return "installed"
 
     return probe
+
+
+def _presidio() -> str:
+    library = resolved(RedactConfig(enabled=True)).library
+    return f"{library}; {how_names_are_found(RedactConfig())}"
 
 
 def _soundfile() -> str:

@@ -11,6 +11,7 @@ from miner.detect import DetectConfig
 from miner.ingest.ingest import IngestConfig
 from miner.listen import ListenConfig
 from miner.pairs import PairsConfig
+from miner.redact import resolved
 from miner.tokens import TokensConfig
 from miner.transcribe import TranscribeConfig
 from miner.turns import TurnsConfig
@@ -44,3 +45,8 @@ class Settings(BaseModel):
     detect: DetectConfig = DetectConfig()
     pairs: PairsConfig = PairsConfig()
     execution: Execution = Field(default_factory=Execution)
+
+    def resolved(self) -> Settings:
+        """The same with what depends on this machine filled in. Raises MissingBackendError."""
+        redact = resolved(self.transcribe.redact)
+        return self.model_copy(update={"transcribe": self.transcribe.model_copy(update={"redact": redact})})

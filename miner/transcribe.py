@@ -13,6 +13,7 @@ from audio.asr import HEARD, WordsError
 from audio.asr.given import given_words
 from audio.asr.tokens import TokenWords, words_of_tokens
 from miner.ingest.tree import join
+from miner.redact import RedactConfig, redact
 from schemas.activity import ACTIVITY
 from schemas.clock import IntMs, array_to_ms, array_to_s, to_ms
 from schemas.dialogues import DIALOGUES
@@ -38,6 +39,8 @@ class TranscribeConfig(StageConfig):
     """A word this close to own-channel speech belongs to it, seconds; one further away was not said there."""
     tokens: TokenWords = TokenWords()
     """Words from the model's own text stream."""
+    redact: RedactConfig = RedactConfig()
+    """Personal data taken out of the words before they are stored."""
 
 
 class Transcribe(Stage):
@@ -72,7 +75,11 @@ class Transcribe(Stage):
                 heard.append(words.select(pl.lit(row["dialogue_id"]).alias("dialogue_id"), pl.all()))
         words = pl.concat(heard).with_columns(pl.lit(self.config.asr).alias("asr"))
         words = self._with_text_stream(words, batch)
-        return StageOutput(hold_to_speech(words, batch[ACTIVITY], self.config.speech_tolerance_s), quarantined)
+        rows = hold_to_speech(words, batch[ACTIVITY], self.config.speech_tolerance_s)
+        if self.config.redact.enabled:
+            rows, without_rules = redact(rows, batch[DIALOGUES], self.config.redact)
+            quarantined += without_rules
+        return StageOutput(rows, quarantined)
 
     def _with_text_stream(self, words: pl.DataFrame, batch: Batch) -> pl.DataFrame:
         """Where the model's own text stream has words, they are the words of its channel."""
