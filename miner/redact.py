@@ -101,7 +101,11 @@ def redact(
         for name, code in told.items()
         if config.unknown_language == "quarantine" and base(code) not in languages()
     ]
-    words = words.filter(~pl.col("dialogue_id").is_in([bad.dialogue_id for bad in without_rules])).with_row_index("row")
+    words = (
+        words.drop("redacted", strict=False)
+        .filter(~pl.col("dialogue_id").is_in([bad.dialogue_id for bad in without_rules]))
+        .with_row_index("row")
+    )
     spoken = words.filter(pl.col("text") != "").sort("dialogue_id", "channel", "start_s", "word_index")
     # Together with dropped words and without them: a number may lie on either side of what was not believed.
     found = dict(_found(spoken, told, config)) | dict(_found(spoken.filter(pl.col("dropped").is_null()), told, config))

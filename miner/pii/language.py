@@ -92,7 +92,7 @@ class Language(_Part):
 
     def units(self, text: str) -> list[str]:
         """The pieces that spoken forms are made of: words, or single characters where words are not set apart."""
-        return text.split() if self.separator else re.findall(r"[A-Za-z0-9_.+-]+|\S", text)
+        return text.split() if self.separator else re.findall(r"[A-Za-z0-9_.+@-]+|\S", text)
 
     @cached_property
     def common_words(self) -> frozenset[str]:

@@ -33,6 +33,8 @@ _YEARS = re.compile(r"(?:(?:19|20)\d\d\W*)+")
 _LEAD_REACH = 60
 """A lead counts this many characters before a number."""
 _SURE, _LIKELY, _POSSIBLE, _UNLIKELY = 0.85, 0.6, 0.5, 0.2
+_NEXT_WORD = 0.3
+"""The word after a listed first name is its surname or just the next word; without capitals nothing tells."""
 _suffixes = TLDExtract(suffix_list_urls=())  # the list that ships with the package: no network
 
 
@@ -107,16 +109,19 @@ class _ContextNames(EntityRecognizer):  # type: ignore[misc]
         letters = r"[\s,.-]+".join(
             ["", rf"(?:(?i:{_either(names.spelled)})[\s,]+)?(?:[^\W\d_][\s,.-]+){{2,}}[^\W\d_]\b"]
         )
-        found = rf"(?P<name>(?!{common}){name}(?:{letters})?)" if language.separator else f"(?P<name>{name})"
-        frames = (*names.frames, *(names.frames_cased if cased else ()))
-        self._frames = [
+        # After a sure frame a capital is enough: "my name is Will". Elsewhere the word must be none of the common ones.
+        guard = r"(?!I\b)" if cased else f"(?!{common})"
+        found = rf"(?P<name>GUARD{name}(?:{letters})?)" if language.separator else f"(?P<name>{name})"
+        sure = [
             re.compile(
-                frame.replace("{name}", found).replace("{common}", common),
-                0 if cased and frame in names.frames_cased else re.IGNORECASE,
+                frame.replace("{name}", found.replace("GUARD", guard)).replace("{common}", common), re.IGNORECASE
             )
-            for frame in frames
+            for frame in names.frames
         ]
+        found = found.replace("GUARD", f"(?!{common})")
+        self._frames = sure + [re.compile(frame.replace("{name}", found)) for frame in names.frames_cased if cased]
         firsts = names.first.split()
+        self._with_next = re.compile(rf"\b(?:{_either(firsts)}) (?!{common})[^\W\d_][\w’'-]*", re.IGNORECASE)
         if cased and language.separator:
             firsts = [re.escape(first.title()) for first in firsts]
             after = f"(?: (?!{common})[A-ZÀ-Þ][\\w’'-]*){{0,2}}"
@@ -133,9 +138,9 @@ class _ContextNames(EntityRecognizer):  # type: ignore[misc]
     ) -> list[RecognizerResult]:
         framed = [m.span("name") for frame in self._frames for m in frame.finditer(text)]
         listed = [m.span() for m in self._firsts.finditer(text)]
-        return [RecognizerResult(NAME, *span, _SURE) for span in framed] + [
-            RecognizerResult(NAME, *span, _LIKELY) for span in listed
-        ]
+        longer = [m.span() for m in self._with_next.finditer(text)]
+        scored = ((framed, _SURE), (listed, _LIKELY), (longer, _NEXT_WORD))
+        return [RecognizerResult(NAME, *span, score) for spans, score in scored for span in spans]
 
 
 @dataclass(frozen=True)

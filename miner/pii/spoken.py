@@ -214,7 +214,7 @@ class Speller:
         end, text, i = 0, "", first
         while i < min(len(units), first + _LABELS):
             piece, n = self._piece(units, i)
-            if end and "." not in piece and not text.endswith("."):
+            if "@" in piece or (end and "." not in piece and not text.endswith(".")):
                 break
             text += piece
             i += n
@@ -236,6 +236,8 @@ class Speller:
             if not (joined or digits or letters):
                 break
             start -= 1
+        if start == at - 1 and units[start].core in self.language.common_words:
+            return None
         lead = None
         for back in range(start, max(free_from, start - 4), -1):
             if any(unit.tail for unit in units[back - 1 : start]) or (
@@ -247,8 +249,7 @@ class Speller:
                 break
         if lead is not None:
             return lead
-        alone = start == at - 1 and units[start].core in self.language.common_words
-        return None if alone or not re.match(r"\w", units[start].core) else start
+        return start if re.match(r"\w", units[start].core) else None
 
     def _write_address(self, out: Written, units: Sequence[Unit], i: int, at: int, domain: int, end: int) -> int:
         address = f"{self._joined(units, i, at)}@{self._joined(units, domain, end)}"
