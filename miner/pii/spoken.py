@@ -230,10 +230,15 @@ class Speller:
         start = at - 1
         while start > free_from and not units[start - 1].tail:
             before, this = units[start - 1], units[start]
-            joined = self.symbols.at(units, start) or self.symbols.at(units, start - 1)
-            digits = self._number(units, start) is not None and before.core not in self.language.common_words
-            letters = len(this.core) == 1 and (len(before.core) == 1 or self._number(units, start - 1) is not None)
-            if not (joined or digits or letters):
+            if sign := self._symbol_before(units, start):
+                start -= sign
+                continue
+            said_before = self._number(units, start - 1) is not None
+            digits = self._number(units, start) is not None and (
+                said_before or before.core not in self.language.common_words
+            )
+            letters = len(this.core) == 1 and (len(before.core) == 1 or said_before)
+            if not (self.symbols.at(units, start) or digits or letters):
                 break
             start -= 1
         if start == at - 1 and units[start].core in self.language.common_words:
@@ -265,6 +270,10 @@ class Speller:
             text += piece
             i += n
         return text
+
+    def _symbol_before(self, units: Sequence[Unit], end: int) -> int:
+        """How many units before ``end`` make a sign of an address; 0 for none."""
+        return next((n for n in self.symbols.by_length if n <= end and self.symbols.at(units, end - n) == n), 0)
 
     def _piece(self, units: Sequence[Unit], i: int) -> tuple[str, int]:
         """What unit ``i`` gives to an address, and how many units said it."""
