@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -47,28 +48,52 @@ def shown(text: str, language: str = "en", config: RedactConfig = ON, step_s: fl
     ("language", "said", "left"),
     [
         ("en", "my number is five five five oh one two three.", "my number is " + "[PHONE] " * 6 + "[PHONE]."),
-        ("en", "call me on four one five, double five five, oh one nine nine", "call me on [PHONE] [PHONE] [PHONE], [PHONE] [PHONE] [PHONE], [PHONE] [PHONE] [PHONE] [PHONE]"),
+        (
+            "en",
+            "call me on four one five, double five five, oh one nine nine",
+            "call me on [PHONE] [PHONE] [PHONE], [PHONE] [PHONE] [PHONE]," + " [PHONE]" * 4,
+        ),
         ("en", "it is 555-0123, thanks", "it is [PHONE], thanks"),
-        ("en", "one eight hundred five five five um one two one two", "[PHONE] " * 6 + "um [PHONE] [PHONE] [PHONE] [PHONE]"),
+        (
+            "en",
+            "one eight hundred five five five um one two one two",
+            "[PHONE] " * 6 + "um [PHONE] [PHONE] [PHONE] [PHONE]",
+        ),
         ("en", "write to john dot smith at gmail dot com.", "write to " + "[EMAIL] " * 6 + "[EMAIL]."),
         ("en", "write to john.smith@gmail.com, please", "write to [EMAIL], please"),
         ("en", "it is j o h n at g mail dot co dot uk", "it is " + "[EMAIL] " * 10 + "[EMAIL]"),
         ("en", "it is lee nine two at yahoo dot co dot uk", "it is " + "[EMAIL] " * 8 + "[EMAIL]"),
-        ("ja", "max ドット weber アットマーク orange ドット jp です", "[EMAIL] [EMAIL] [EMAIL] [EMAIL] [EMAIL] [EMAIL] [EMAIL] です"),
+        (
+            "ja",
+            "max ドット weber アットマーク orange ドット jp です",
+            "[EMAIL] [EMAIL] [EMAIL] [EMAIL] [EMAIL] [EMAIL] [EMAIL] です",
+        ),
         ("en", "my email is mary jones at example dot org", "my email is " + "[EMAIL] " * 5 + "[EMAIL]"),
         ("en", "the card is 4111 1111 1111 1111.", "the card is [CARD] [CARD] [CARD] [CARD]."),
         ("en", "my name is john smith and i need help", "my name is [NAME] [NAME] and i need help"),
         ("en", "My name is Will Hargreaves, W I L L.", "My name is [NAME] [NAME], [NAME] [NAME] [NAME] [NAME]."),
         ("en", "Hello, this is Ngozi speaking, who is there?", "Hello, this is [NAME] speaking, who is there?"),
-        ("fr", "c'est le zéro six douze trente-quatre cinquante-six soixante-dix-huit", "c'est le [PHONE] [PHONE] [PHONE] [PHONE] [PHONE] [PHONE]"),
+        (
+            "fr",
+            "c'est le zéro six douze trente-quatre cinquante-six soixante-dix-huit",
+            "c'est le [PHONE] [PHONE] [PHONE] [PHONE] [PHONE] [PHONE]",
+        ),
         ("fr", "Bonjour, je m'appelle Maëlys Kerdoncuff.", "Bonjour, je m'appelle [NAME] [NAME]."),
-        ("fr", "jean tiret bas dupont arobase orange point fr", "[EMAIL] [EMAIL] [EMAIL] [EMAIL] [EMAIL] [EMAIL] [EMAIL] [EMAIL]"),
+        (
+            "fr",
+            "jean tiret bas dupont arobase orange point fr",
+            "[EMAIL] [EMAIL] [EMAIL] [EMAIL] [EMAIL] [EMAIL] [EMAIL] [EMAIL]",
+        ),
         ("ja", "電話番号は ゼロ 九 ゼロ 一 二 三 四 五 六 七 八 です", "電話番号は " + "[PHONE] " * 11 + "です"),
         ("ja", "番号は 090 の 1234 の 5678 です", "番号は [PHONE] の [PHONE] の [PHONE] です"),
         ("ja", "私は 綾小路 と申します", "私は [NAME] と申します"),
-        ("en-GB", "my number is oh two oh seven nine four six oh one two three", "my number is " + "[PHONE] " * 10 + "[PHONE]"),
+        (
+            "en-GB",
+            "my number is oh two oh seven nine four six oh one two three",
+            "my number is " + "[PHONE] " * 10 + "[PHONE]",
+        ),
     ],
-)  # fmt: skip
+)
 def test_personal_data_is_replaced_word_by_word(language: str, said: str, left: str) -> None:
     assert shown(said, language) == left
 
@@ -152,9 +177,37 @@ def test_a_log_that_does_not_say_its_language_has_the_set_one() -> None:
 
 
 TOKENS = [
-    "five", "oh", "double", "at", "dot", "com", "my", "name", "is", "John", "Smith,", "4111", "1111", "555-0123.", "a@b.com!",
-    "um", "hundred", "twenty", "", "-", ".", "(", "[NAME]", "J-O-H-N", "twenty-five", "田中", "\u2060", "@", "１２３", "I'm",
-]  # fmt: skip
+    "five",
+    "oh",
+    "double",
+    "at",
+    "dot",
+    "com",
+    "my",
+    "name",
+    "is",
+    "John",
+    "Smith,",
+    "4111",
+    "1111",
+    "555-0123.",
+    "a@b.com!",
+    "um",
+    "hundred",
+    "twenty",
+    "",
+    "-",
+    ".",
+    "(",
+    "[NAME]",
+    "J-O-H-N",
+    "twenty-five",
+    "田中",
+    "\u2060",
+    "@",
+    "１２３",
+    "I'm",
+]
 
 
 @settings(max_examples=80, deadline=None)
@@ -231,7 +284,8 @@ SECRETS = ("Quillfeather", "gmail", "Saoirse", "5550142")
 
 
 def test_no_original_text_reaches_the_store(tmp_path: Path) -> None:
-    said = "My name is Saoirse Quillfeather, call 5550142 or write to saoirse at gmail dot com thanks".split()
+    text = "My name is Saoirse Quillfeather, call 5550142 or write to saoirse at gmail dot com thanks"
+    said = text.split()
     logs = tmp_path / "logs"
     logs.mkdir()
     sample = Path(__file__).parents[2] / "data_samples" / "cut-off.ogg"
@@ -258,7 +312,7 @@ def test_no_original_text_reaches_the_store(tmp_path: Path) -> None:
             assert not [secret for secret in SECRETS if secret.lower().encode() in content.lower()], path
     assert not [secret for secret in SECRETS if secret in done.stdout + done.stderr]
     again = run("run", "--store", str(store), "-j", "1")
-    assert "transcribe      1 computed" in again.stdout + again.stderr
+    assert re.search(r"transcribe +1 computed", again.stderr)
     assert any("Saoirse" in text for text in tables(store)["words"]["text"])
 
 
