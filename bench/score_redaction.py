@@ -153,6 +153,10 @@ def lines(seed: int) -> Iterator[Line]:
                         value = choose(part["listed_names" if draw % 2 else "other_names"], "name", *key)
                     before, after = re.split(r"\{\w+\}", template)
                     yield placed(language, kind, before, value, after)
+        for kind, texts in part.get("blind", {}).items():
+            for text in texts:
+                before, value, after = text.split("|") if "|" in text else (text, "", "")
+                yield placed(language, f"blind {kind}", before, value, after)
         for text in part["without"]:
             yield Line(language, tuple(text.split()), "without")
 
@@ -200,7 +204,7 @@ def score(seed: int) -> dict[tuple[str, str, str], Tally]:
             tally.lines += 1
             tally.words_right += sum(inside)
             tally.words_wrong += wrong
-            if line.kind != "without":
+            if line.place[1] > line.place[0]:
                 tally.places += 1
                 tally.hidden += all(inside)
                 tally.partly += any(inside) and not all(inside)
@@ -236,7 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     table = RichTable("language", "form", "kind", "lines", "recall", "partly", "precision", "wrong words", box=None)
     for key, tally in tallies.items():
         table.add_row(*key, *("-" if value is None else str(value) for value in figures(tally).values()))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
     if options.show:
         for key, tally in tallies.items():
             print("".join(f"{' '.join(key)}: {line}\n" for line in tally.examples), end="")
