@@ -67,6 +67,8 @@ class Score:
     end_ms_p95: float | None
     rtf: float | None
     dropped: int
+    quarantined: int
+    """Logs without a result, taken in, listened to or transcribed: their words count as deleted."""
 
 
 @dataclass
@@ -75,21 +77,26 @@ class Bench:
 
     store: Store
     settings: list[str]
+    quarantined: int = 0
 
     def take_in(self, logs: str) -> None:
         """`ingest` and `listen`, with one worker."""
         with StageProgress(quiet=True) as progress:
             source = open_source(logs)
-            mine(self.store, self._settings([]), ["ingest", "listen"], run_name=None, source=source, progress=progress)
+            reports, _ = mine(
+                self.store, self._settings([]), ["ingest", "listen"], run_name=None, source=source, progress=progress
+            )
+        self.quarantined = sum(sum(report.quarantined.values()) for report in reports)
 
-    def transcribe(self, backend: str) -> tuple[pl.DataFrame, float]:
-        """Rows of `words` by a backend, and the seconds it took."""
+    def transcribe(self, backend: str) -> tuple[pl.DataFrame, float, int]:
+        """Rows of `words` by a backend, the seconds it took, and how many logs are quarantined by now."""
         settings = self._settings([f"transcribe.asr={backend}"])
         began = time.perf_counter()
         with StageProgress(quiet=True) as progress:
-            _, tables = mine(self.store, settings, ["transcribe"], run_name=None, source=None, progress=progress)
+            reports, tables = mine(self.store, settings, ["transcribe"], run_name=None, source=None, progress=progress)
         seconds = time.perf_counter() - began
-        return read_rows(self.store, WORDS, tables.done(WORDS.name)), seconds
+        quarantined = self.quarantined + sum(sum(report.quarantined.values()) for report in reports)
+        return read_rows(self.store, WORDS, tables.done(WORDS.name)), seconds, quarantined
 
     def dialogues(self) -> pl.DataFrame:
         """Rows of `dialogues`."""
@@ -154,7 +161,13 @@ def compare(
 
 
 def scored(
-    backend: str, model: str, reference: pl.DataFrame, words: pl.DataFrame, log_s: float, seconds: float | None
+    backend: str,
+    model: str,
+    reference: pl.DataFrame,
+    words: pl.DataFrame,
+    log_s: float,
+    seconds: float | None,
+    quarantined: int = 0,
 ) -> Score:
     """A backend's figures. ``words``: rows of the table; dropped ones are counted, not compared."""
     output, start, end = compare(reference, words.filter(pl.col("dropped").is_null()))
@@ -177,6 +190,7 @@ def scored(
         end_ms_p95=quantile(end, 0.95),
         rtf=None if seconds is None else round(seconds / log_s, 4),
         dropped=words["dropped"].is_not_null().sum(),
+        quarantined=quarantined,
     )
 
 
@@ -194,15 +208,16 @@ def run(
         for backend in backends:
             try:
                 model = "-" if backend == "given" else str(open_recogniser(backend).effective.get("model", "-"))  # type: ignore[arg-type]
-                words, seconds = bench.transcribe(backend)
+                words, seconds, quarantined = bench.transcribe(backend)
             except Exception as error:
-                missing[backend] = str(error).splitlines()[0]
+                missing[backend] = " ".join(str(error).split())
                 continue
-            scores.append(scored(backend, model, reference, words, log_s, seconds))
+            scores.append(scored(backend, model, reference, words, log_s, seconds, quarantined))
         if heard is not None:
             other = Bench(Store.create(f"{folder}/heard", n_buckets=4), settings)
             other.take_in(heard)
-            scores.append(scored("--heard", Path(heard).name, reference, other.transcribe("given")[0], log_s, None))
+            words, _, quarantined = other.transcribe("given")
+            scores.append(scored("--heard", Path(heard).name, reference, words, log_s, None, quarantined))
     return scores, missing
 
 
@@ -225,12 +240,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     table = RichTable(
         "backend", "model", "hours", "words", "WER", "start ms, median / p95", "end ms, median / p95", "RTF", "dropped",
-        box=None,
+        "quarantined",         box=None,
     )  # fmt: skip
     for score in scores:
         row = (score.backend, score.model, score.hours, score.words, f"{score.wer:.1%}")
         times = (f"{score.start_ms_median} / {score.start_ms_p95}", f"{score.end_ms_median} / {score.end_ms_p95}")
-        table.add_row(*map(str, (*row, *times, "-" if score.rtf is None else score.rtf, score.dropped)))
+        table.add_row(
+            *map(str, (*row, *times, "-" if score.rtf is None else score.rtf, score.dropped, score.quarantined))
+        )
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
     for backend, why in missing.items():

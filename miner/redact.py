@@ -37,7 +37,7 @@ class RedactConfig(StageConfig):
 
     enabled: bool = False
     """Take personal data out. Needs the extra `pii`."""
-    entities: tuple[Entity, ...] = ("name", "phone", "email", "card")
+    entities: Annotated[tuple[Entity, ...], Field(min_length=1)] = ("name", "phone", "email", "card")
     """What is taken out."""
     score: Annotated[float, Field(gt=0, le=1)] = 0.4
     """How sure a finding must be, 0..1; lower finds more and takes more that is none."""
@@ -74,7 +74,7 @@ def resolved(config: RedactConfig) -> RedactConfig:
 
 def how_names_are_found(config: RedactConfig) -> str:
     """One line for people: what looks for names in which language."""
-    by_model = [code for code in languages() if code in config.models]
+    by_model = sorted(config.models)
     by_context = [code for code in languages() if code not in config.models]
     parts = [f"names by a spaCy model in {', '.join(by_model)}"] if by_model else []
     if by_context:

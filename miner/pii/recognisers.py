@@ -123,9 +123,8 @@ class _ContextNames(EntityRecognizer):  # type: ignore[misc]
         firsts = names.first.split()
         self._with_next = re.compile(rf"\b(?:{_either(firsts)}) (?!{common})[^\W\d_][\w’'-]*", re.IGNORECASE)
         if cased and language.separator:
-            firsts = [re.escape(first.title()) for first in firsts]
             after = f"(?: (?!{common})[A-ZÀ-Þ][\\w’'-]*){{0,2}}"
-            self._firsts = re.compile(rf"\b(?:{'|'.join(firsts)})\b{after}")
+            self._firsts = re.compile(rf"\b(?:{_either([first.title() for first in firsts])})\b{after}")
         else:
             self._firsts = re.compile(f"{edge}(?:{_either(firsts)}){edge}", re.IGNORECASE)
         super().__init__(supported_entities=[NAME], supported_language=code)
@@ -168,9 +167,8 @@ class Finder:
             _WrittenEmail(supported_language=self.code),
             CreditCardRecognizer(supported_language=self.code),
             _SpokenNumbers(self.language, self.code),
+            _ContextNames(self.language, self.code, cased=self.cased),
         ]
-        if self.language.names.frames:
-            recognisers.append(_ContextNames(self.language, self.code, cased=self.cased))
         models = [{"lang_code": self.code, "model_name": self.model or ""}]
         engine: NlpEngine = SpacyNlpEngine(models=models) if self.model else NoOpNlpEngine(models=models)
         if self.model:

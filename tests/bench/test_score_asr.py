@@ -91,4 +91,9 @@ def test_the_round_trip_through_the_stages(tmp_path: Path, capsys: pytest.Captur
     assert same["rtf"] > 0
     assert same["end_ms_median"] == 0.0
     assert (corrupted["substituted"], corrupted["deleted"], corrupted["inserted"]) == (1, 1, 0)
+    assert corrupted["quarantined"] == 0
     assert "nowhere" in result["not_run"]
+    (copy / "off-topic.words.json").write_text("{")
+    score_asr.main([manifest, "--heard", other, "--json"])
+    (broken,) = json.loads(capsys.readouterr().out)["scores"]
+    assert (broken["quarantined"], broken["wer"], broken["deleted"]) == (1, 1.0, n_words)

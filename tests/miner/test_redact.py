@@ -166,6 +166,9 @@ def test_a_language_without_rules_costs_that_dialogue_or_is_read_as_written() ->
     assert "'de'" in failed[0].detail
     written = RedactConfig(enabled=True, unknown_language="written")
     assert shown("Meine Nummer ist 0171-8027245, null eins", "de", written) == "Meine Nummer ist [PHONE], null eins"
+    for entity in ("name", "phone", "email", "card"):
+        alone = RedactConfig(enabled=True, unknown_language="written", entities=(entity,))
+        assert ("[PHONE]" in shown("Meine Nummer ist 0171-8027245, null eins", "de", alone)) == (entity == "phone")
     silent = redact(frame.clear(), told("de"), ON)
     assert not silent[1]
 
