@@ -286,6 +286,7 @@ def test_language_files_hold_together() -> None:
 SECRETS = ("Quillfeather", "gmail", "Saoirse", "5550142")
 
 
+@pytest.mark.slow
 def test_no_original_text_reaches_the_store(tmp_path: Path) -> None:
     text = "My name is Saoirse Quillfeather, call 5550142 or write to saoirse at gmail dot com thanks"
     said = text.split()
