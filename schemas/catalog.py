@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from schemas.activity import ACTIVITY
 from schemas.dialogues import DIALOGUES
+from schemas.figures import FIGURES
 from schemas.pairs import PAIRS
 from schemas.table import Table
 from schemas.timing_events import TIMING_EVENTS
 from schemas.turns import TURNS
 from schemas.words import WORDS
 
-TABLES: dict[str, Table] = {table.name: table for table in (DIALOGUES, ACTIVITY, WORDS, TURNS, TIMING_EVENTS, PAIRS)}
+TABLES: dict[str, Table] = {
+    table.name: table for table in (DIALOGUES, ACTIVITY, WORDS, TURNS, TIMING_EVENTS, FIGURES, PAIRS)
+}

@@ -1,0 +1,44 @@
+"""`duplex-miner figures`: corpus figures of runs and models, and the measures of Full-Duplex-Bench."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from miner.figures_report import By, as_json, bring_up_to_date, print_report, report
+from store.console import DEFAULT_STORE, Installation, JsonOption, StoreOption, print_json
+from store.layout import Store
+from store.runs import active_run, load_run
+
+
+def figures(
+    context: typer.Context,
+    store: StoreOption = DEFAULT_STORE,
+    run: Annotated[str | None, typer.Option("--run", help="Name of the run; without it the active one.")] = None,
+    against: Annotated[str | None, typer.Option("--against", help="Another run, to lay beside it.")] = None,
+    by: Annotated[By | None, typer.Option("--by", help="A column of figures for each value of this.")] = None,
+    models: Annotated[
+        str | None, typer.Option("--models", help="Only these models, side by side: ids, with commas between.")
+    ] = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Print how a corpus takes turns: floor transfer offsets, pauses, gaps, overlaps, rates of faults, beside people.
+
+    Counts what the table `figures` lacks first.
+    """
+    if models is not None and by not in (None, By.MODEL):
+        raise typer.BadParameter("--models lays models side by side; leave --by out", param_hint="--by")
+    installation: Installation = context.obj
+    opened = Store.open(store)
+    runs = [load_run(opened, run) if run else active_run(opened)]
+    if against is not None:
+        runs.append(load_run(opened, against))
+    for one in runs:
+        bring_up_to_date(opened, one, installation.flow, quiet=json_output)
+    chosen = [model.strip() for model in models.split(",")] if models is not None else []
+    made = report(opened, runs, installation.flow, By.MODEL if chosen else by, chosen)
+    if json_output:
+        print_json(as_json(made))
+    else:
+        print_report(made)

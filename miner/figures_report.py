@@ -1,0 +1,174 @@
+"""The corpus figures of runs and models: read from a store, laid side by side, printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import polars as pl
+from rich.table import Table as RichTable
+
+from miner.figures import Figures
+from schemas.dialogues import DIALOGUES
+from schemas.figures import FIGURES, SIDES
+from schemas.timing_events import TIMING_EVENTS, Event
+from schemas.turns import TURNS
+from store.console import StageProgress, out
+from store.engines.local import InlineEngine
+from store.layout import Store, StoreError
+from store.lock import writing
+from store.parts import read_rows, scan_rows
+from store.resolve import Flow, Resolver
+from store.runner import Runner
+from store.runs import Run
+from timing.corpus import CORPUS_FIGURES, PEOPLE, corpus_figures
+
+UNKNOWN = "unknown"
+"""Group of the dialogues that do not say what they are grouped by."""
+
+
+class By(StrEnum):
+    """What dialogues can be grouped by: columns of the table ``dialogues``."""
+
+    MODEL = "model_id"
+    CHECKPOINT = "model_checkpoint"
+    LANGUAGE = "language"
+    VOICE = "voice"
+    SOURCE = "source_id"
+
+
+@dataclass(frozen=True)
+class Report:
+    """Corpus figures by group (``timing.corpus.corpus_figures``), and dialogues that have none."""
+
+    rows: pl.DataFrame
+    without: int
+
+
+def bring_up_to_date(store: Store, run: Run, flow: Flow, *, quiet: bool) -> None:
+    """Count what the run's table ``figures`` lacks. Reads only when it lacks nothing."""
+    stage = Figures()
+    if run.tables.get(FIGURES.name) == stage.variant:
+        resolver = Resolver(store, flow, run.tables)
+        if resolver.units(FIGURES.name).height == resolver.inputs(stage.reads, ()).height:
+            return
+    with writing(store), StageProgress(quiet=quiet) as progress:
+        Runner(store, run, flow, InlineEngine(), progress).run_stage(stage)
+
+
+def report(store: Store, runs: Sequence[Run], flow: Flow, by: By | None = None, models: Sequence[str] = ()) -> Report:
+    """Figures of the dialogues of some runs, by run (where there are several) and by what ``by`` says."""
+    found = [_read(store, run, flow, by, models) for run in runs]
+    if len(runs) > 1:
+        found = [
+            _Read(*(_named(frame, run.name, by) for frame in (one.figures, one.transfers, one.yields)), one.without)
+            for run, one in zip(runs, found, strict=True)
+        ]
+    rows = corpus_figures(
+        pl.concat([one.figures for one in found]),
+        pl.concat([one.transfers for one in found]),
+        pl.concat([one.yields for one in found]),
+    )
+    order = [run.name for run in runs] if by is None and len(runs) > 1 else list(models)
+    if order:
+        rows = rows.sort(pl.col("group").replace_strict(order, range(len(order)), return_dtype=pl.Int64))
+    return Report(rows, max(one.without for one in found))
+
+
+@dataclass(frozen=True)
+class _Read:
+    figures: pl.DataFrame
+    transfers: pl.DataFrame
+    yields: pl.DataFrame
+    without: int
+
+
+def _read(store: Store, run: Run, flow: Flow, by: By | None, models: Sequence[str]) -> _Read:
+    """What the figures are made from, with a column ``group``."""
+    resolver = Resolver(store, flow, run.tables)
+    columns = list(dict.fromkeys(["dialogue_id", By.MODEL.value, *([by.value] if by else [])]))
+    known = scan_rows(store, DIALOGUES, resolver.done(DIALOGUES.name)).select(columns).collect()
+    chosen = known.filter(pl.col(By.MODEL).is_in(models)) if models else known
+    if missing := [model for model in models if model not in set(known[By.MODEL])]:
+        names = known[By.MODEL].drop_nulls().unique().sort().to_list()
+        raise StoreError(
+            f"run {run.name} has no dialogue of model {', '.join(missing)}; it has {', '.join(names) or 'none named'}"
+        )
+    group = pl.col(by.value).fill_null(UNKNOWN) if by else pl.lit(run.name)
+    groups = chosen.select("dialogue_id", group.alias("group"))
+    figures = read_rows(store, FIGURES, resolver.done(FIGURES.name)).join(groups, on="dialogue_id", how="inner")
+    if figures.is_empty():
+        raise StoreError(
+            f"run {run.name} has no dialogue whose events are found: `duplex-miner run --run {run.name}` finds them"
+        )
+    turns = scan_rows(store, TURNS, resolver.done(TURNS.name)).filter(pl.col("fto_s").is_not_null())
+    barge_ins = scan_rows(store, TIMING_EVENTS, resolver.done(TIMING_EVENTS.name)).filter(
+        pl.col("event") == Event.BARGE_IN.value
+    )
+    own = figures.lazy().select("dialogue_id", "group")
+    return _Read(
+        figures,
+        turns.select("dialogue_id", "channel", "fto_s")
+        .join(own, on="dialogue_id", how="inner")
+        .select("group", "channel", "fto_s")
+        .collect(),
+        barge_ins.select("dialogue_id", (pl.col("end_s") - pl.col("t_s")).round(3).alias("yield_s"))
+        .join(own, on="dialogue_id", how="inner")
+        .select("group", "yield_s")
+        .collect(),
+        chosen.height - figures.height,
+    )
+
+
+def _named(frame: pl.DataFrame, run: str, by: By | None) -> pl.DataFrame:
+    """Groups under the name of their run, where there are several runs."""
+    name = pl.concat_str(pl.lit(f"{run} "), "group") if by else pl.lit(run)
+    return frame.with_columns(name.alias("group"))
+
+
+def as_json(made: Report) -> dict[str, Any]:
+    """The report for scripts: per group each side's figures, and those of people."""
+    groups = []
+    for row in made.rows.iter_rows(named=True):
+        sides = {
+            side: {f.name: row[f"{side}_{f.name}"] for f in CORPUS_FIGURES if f"{side}_{f.name}" in row}
+            for side in SIDES
+        }
+        groups.append({"group": row["group"], "dialogues": row["dialogues"], "minutes": row["minutes"], **sides})
+    return {"groups": groups, "people": PEOPLE, "without_figures": made.without}
+
+
+def print_report(made: Report) -> None:
+    """One line per figure; two columns per group, model and user; people last."""
+    table = RichTable(box=None, pad_edge=False, header_style="bold")
+    table.add_column("figure", no_wrap=True)
+    rows = made.rows.to_dicts()
+    several = len(rows) > 1
+    for row in rows:
+        for side in SIDES:
+            table.add_column(f"{row['group']}\n{side}" if several else side, justify="right")
+    table.add_column("people", justify="right")
+    table.add_column("what it is")
+    table.add_row("dialogues", *(cell for row in rows for cell in (f"{row['dialogues']:,}", "")), "", "")
+    table.add_row(
+        "minutes", *(cell for row in rows for cell in (f"{row['minutes']:,.1f}", "")), "", "length of the logs"
+    )
+    for figure in CORPUS_FIGURES:
+        cells = [_cell(figure.name, row.get(f"{side}_{figure.name}")) for row in rows for side in SIDES]
+        table.add_row(figure.name, *cells, _cell(figure.name, PEOPLE.get(figure.name)), figure.doc)
+    console = out()
+    console.print(table)
+    if made.without:
+        console.print(f"{made.without:,} dialogues have no figures: `duplex-miner status` says why", markup=False)
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    if name.endswith("_n"):
+        return f"{value:,}"
+    if name.endswith("_share"):
+        return f"{100 * value:.2f} %"
+    return f"{value:,.1f}" if name == "words_per_min" else f"{value:.3f}"
