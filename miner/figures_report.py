@@ -59,22 +59,38 @@ def bring_up_to_date(store: Store, run: Run, flow: Flow, *, quiet: bool) -> None
 
 
 def report(store: Store, runs: Sequence[Run], flow: Flow, by: By | None = None, models: Sequence[str] = ()) -> Report:
-    """Figures of the dialogues of some runs, by run (where there are several) and by what ``by`` says."""
-    found = [_read(store, run, flow, by, models) for run in runs]
-    if len(runs) > 1:
-        found = [
-            _Read(*(_named(frame, run.name, by) for frame in (one.figures, one.transfers, one.yields)), one.without)
-            for run, one in zip(runs, found, strict=True)
-        ]
+    """Figures of the dialogues of some runs, by run (where there are several) and by what ``by`` says.
+
+    ``models`` leaves out all others. Groups stand in the order of the runs, then of the models, then of their names.
+    """
+    found = [_read(store, run, flow, _Groups(by, tuple(models), len(runs) > 1)) for run in runs]
     rows = corpus_figures(
         pl.concat([one.figures for one in found]),
         pl.concat([one.transfers for one in found]),
         pl.concat([one.yields for one in found]),
     )
-    order = [run.name for run in runs] if by is None and len(runs) > 1 else list(models)
-    if order:
-        rows = rows.sort(pl.col("group").replace_strict(order, range(len(order)), return_dtype=pl.Int64))
+    order = [group for one in found for group in one.order]
+    rows = rows.sort(pl.col("group").replace_strict(order, range(len(order)), return_dtype=pl.Int64))
     return Report(rows, max(one.without for one in found))
+
+
+@dataclass(frozen=True)
+class _Groups:
+    by: By | None
+    models: tuple[str, ...]
+    name_run: bool
+
+    def of(self, run: Run) -> pl.Expr:
+        """The group of a dialogue of a run."""
+        if self.by is None:
+            return pl.lit(run.name)
+        value = pl.col(self.by.value).fill_null(UNKNOWN)
+        return pl.concat_str(pl.lit(f"{run.name} "), value) if self.name_run else value
+
+    def order(self, names: Sequence[str], run: Run) -> list[str]:
+        """Group names of a run in the order they are shown."""
+        wanted = [f"{run.name} {model}" if self.name_run else model for model in self.models]
+        return sorted(names, key=lambda name: (wanted.index(name) if name in wanted else 0, name))
 
 
 @dataclass(frozen=True)
@@ -82,50 +98,45 @@ class _Read:
     figures: pl.DataFrame
     transfers: pl.DataFrame
     yields: pl.DataFrame
+    order: list[str]
     without: int
 
 
-def _read(store: Store, run: Run, flow: Flow, by: By | None, models: Sequence[str]) -> _Read:
-    """What the figures are made from, with a column ``group``."""
+def _read(store: Store, run: Run, flow: Flow, groups: _Groups) -> _Read:
+    """What the figures of a run are made from, with a column ``group``."""
     resolver = Resolver(store, flow, run.tables)
-    columns = list(dict.fromkeys(["dialogue_id", By.MODEL.value, *([by.value] if by else [])]))
+    columns = list(dict.fromkeys(["dialogue_id", By.MODEL.value, *([groups.by.value] if groups.by else [])]))
     known = scan_rows(store, DIALOGUES, resolver.done(DIALOGUES.name)).select(columns).collect()
-    chosen = known.filter(pl.col(By.MODEL).is_in(models)) if models else known
-    if missing := [model for model in models if model not in set(known[By.MODEL])]:
-        names = known[By.MODEL].drop_nulls().unique().sort().to_list()
+    models = known[By.MODEL].drop_nulls().unique().sort().to_list()
+    if missing := [model for model in groups.models if model not in models]:
         raise StoreError(
-            f"run {run.name} has no dialogue of model {', '.join(missing)}; it has {', '.join(names) or 'none named'}"
+            f"run {run.name} has no dialogue of model {', '.join(missing)}; it has {', '.join(models) or 'none named'}"
         )
-    group = pl.col(by.value).fill_null(UNKNOWN) if by else pl.lit(run.name)
-    groups = chosen.select("dialogue_id", group.alias("group"))
-    figures = read_rows(store, FIGURES, resolver.done(FIGURES.name)).join(groups, on="dialogue_id", how="inner")
+    chosen = known.filter(pl.col(By.MODEL).is_in(groups.models)) if groups.models else known
+    own = chosen.select("dialogue_id", groups.of(run).alias("group"))
+    figures = read_rows(store, FIGURES, resolver.done(FIGURES.name)).join(own, on="dialogue_id", how="inner")
     if figures.is_empty():
-        raise StoreError(
-            f"run {run.name} has no dialogue whose events are found: `duplex-miner run --run {run.name}` finds them"
-        )
-    turns = scan_rows(store, TURNS, resolver.done(TURNS.name)).filter(pl.col("fto_s").is_not_null())
-    barge_ins = scan_rows(store, TIMING_EVENTS, resolver.done(TIMING_EVENTS.name)).filter(
-        pl.col("event") == Event.BARGE_IN.value
+        raise StoreError(f"run {run.name} has no figures yet: mine it with `duplex-miner run --run {run.name}`")
+    with_figures = figures.lazy().select("dialogue_id", "group")
+    transfers = (
+        scan_rows(store, TURNS, resolver.done(TURNS.name))
+        .filter(pl.col("fto_s").is_not_null())
+        .select("dialogue_id", "channel", "fto_s")
+        .join(with_figures, on="dialogue_id", how="inner")
     )
-    own = figures.lazy().select("dialogue_id", "group")
+    yields = (
+        scan_rows(store, TIMING_EVENTS, resolver.done(TIMING_EVENTS.name))
+        .filter(pl.col("event") == Event.BARGE_IN.value)
+        .select("dialogue_id", (pl.col("end_s") - pl.col("t_s")).round(3).alias("yield_s"))
+        .join(with_figures, on="dialogue_id", how="inner")
+    )
     return _Read(
         figures,
-        turns.select("dialogue_id", "channel", "fto_s")
-        .join(own, on="dialogue_id", how="inner")
-        .select("group", "channel", "fto_s")
-        .collect(),
-        barge_ins.select("dialogue_id", (pl.col("end_s") - pl.col("t_s")).round(3).alias("yield_s"))
-        .join(own, on="dialogue_id", how="inner")
-        .select("group", "yield_s")
-        .collect(),
+        transfers.select("group", "channel", "fto_s").collect(),
+        yields.select("group", "yield_s").collect(),
+        groups.order(figures["group"].unique().to_list(), run),
         chosen.height - figures.height,
     )
-
-
-def _named(frame: pl.DataFrame, run: str, by: By | None) -> pl.DataFrame:
-    """Groups under the name of their run, where there are several runs."""
-    name = pl.concat_str(pl.lit(f"{run} "), "group") if by else pl.lit(run)
-    return frame.with_columns(name.alias("group"))
 
 
 def as_json(made: Report) -> dict[str, Any]:
@@ -150,14 +161,16 @@ def print_report(made: Report) -> None:
         for side in SIDES:
             table.add_column(f"{row['group']}\n{side}" if several else side, justify="right")
     table.add_column("people", justify="right")
-    table.add_column("what it is")
+    if not several:
+        table.add_column("what it is")
     table.add_row("dialogues", *(cell for row in rows for cell in (f"{row['dialogues']:,}", "")), "", "")
     table.add_row(
         "minutes", *(cell for row in rows for cell in (f"{row['minutes']:,.1f}", "")), "", "length of the logs"
     )
     for figure in CORPUS_FIGURES:
         cells = [_cell(figure.name, row.get(f"{side}_{figure.name}")) for row in rows for side in SIDES]
-        table.add_row(figure.name, *cells, _cell(figure.name, PEOPLE.get(figure.name)), figure.doc)
+        doc = () if several else (figure.doc,)
+        table.add_row(figure.name, *cells, _cell(figure.name, PEOPLE.get(figure.name)), *doc)
     console = out()
     console.print(table)
     if made.without:

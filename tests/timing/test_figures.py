@@ -14,7 +14,7 @@ from tests.timing.timelines import Log, activity_of, batches, events_of, turns_o
 from timing.corpus import CORPUS_FIGURES, corpus_figures
 from timing.figures import dialogue_figures
 
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=15, deadline=None)
 
 
 def figures_of(logs: list[Log]) -> pl.DataFrame:
