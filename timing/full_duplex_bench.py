@@ -195,13 +195,13 @@ def latencies_compat(user: Times, model: Times, rules: BenchRules) -> Latencies:
     user, model = _merged(user, rules.user_bridge_ms), _merged(model, rules.model_bridge_ms)
     start = np.maximum(user[:, None, 0], model[None, :, 0])
     end = np.minimum(user[:, None, 1], model[None, :, 1])
-    stop = np.round(end, 3) - np.round(start, 3)
+    stop = np.asarray(np.round(end, 3) - np.round(start, 3), dtype=np.float64)[end > start]
     next_start = np.searchsorted(model[:, 0], user[:, 1], side="right")
-    answered = np.flatnonzero(next_start < len(model))
     # Of several user segments before one response the last one counts.
-    last = answered[np.append(np.diff(next_start[answered]) > 0, True)[: len(answered)]] if len(answered) else answered
-    response: Times = np.round(model[next_start[last], 0], 3) - np.round(user[last, 1], 3)
-    return Latencies(stop[end > start], response)
+    is_last = np.append(np.diff(next_start) > 0, True)[: len(user)]
+    last = np.flatnonzero(is_last & (next_start < len(model)))
+    response = np.round(model[next_start[last], 0], 3) - np.round(user[last, 1], 3)
+    return Latencies(stop, np.asarray(response, dtype=np.float64))
 
 
 def _merged(segments: Times, gap_ms: int) -> Times:
