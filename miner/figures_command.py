@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from miner.commands import WorkersOption
 from miner.figures_report import By, as_json, bring_up_to_date, print_report, report
 from miner.full_duplex_bench import measure
 from miner.full_duplex_bench_report import print_sets, summarise
+from miner.settings import Execution
 from store.console import DEFAULT_STORE, Installation, JsonOption, StoreOption, print_json
 from store.layout import Store, StoreError
 from store.runs import active_run, load_run
@@ -34,6 +36,7 @@ def figures(
         str | None,
         typer.Option("--reference", help="With --full-duplex-bench: its icc_gt_distribution.json, for the JSD."),
     ] = None,
+    workers: WorkersOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Print how a corpus takes turns: floor transfer offsets, pauses, gaps, overlaps, rates of faults, beside people.
@@ -58,10 +61,10 @@ def figures(
         runs.append(load_run(opened, against))
         if against == runs[0].name:
             raise StoreError(f"--against names the run itself, {against!r}: `duplex-miner runs` lists the others")
-    for one in runs:
-        bring_up_to_date(opened, one, installation.flow, quiet=json_output)
+    execution = Execution() if workers is None else Execution(workers=workers)
+    tables = {one.name: bring_up_to_date(opened, one, installation.flow, execution, quiet=json_output) for one in runs}
     chosen = list(dict.fromkeys(model.strip() for model in models.split(","))) if models is not None else []
-    made = report(opened, runs, installation.flow, By.MODEL if chosen else by, chosen)
+    made = report(tables, By.MODEL if chosen else by, chosen)
     if json_output:
         print_json(as_json(made))
     else:

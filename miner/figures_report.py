@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -11,12 +11,13 @@ import polars as pl
 from rich.table import Table as RichTable
 
 from miner.figures import Figures
+from miner.mine import make_engine
+from miner.settings import Execution
 from schemas.dialogues import DIALOGUES
 from schemas.figures import FIGURES, SIDES
 from schemas.timing_events import TIMING_EVENTS, Event
 from schemas.turns import TURNS
 from store.console import StageProgress, out
-from store.engines.local import InlineEngine
 from store.layout import Store, StoreError
 from store.lock import writing
 from store.parts import read_rows, scan_rows
@@ -47,23 +48,30 @@ class Report:
     without: int
 
 
-def bring_up_to_date(store: Store, run: Run, flow: Flow, *, quiet: bool) -> None:
-    """Count what the run's table ``figures`` lacks. Reads only when it lacks nothing."""
+def bring_up_to_date(store: Store, run: Run, flow: Flow, execution: Execution, *, quiet: bool) -> Resolver:
+    """Count what the run's table ``figures`` lacks; only read when it lacks nothing. Returns the run's tables."""
     stage = Figures()
     if run.tables.get(FIGURES.name) == stage.variant:
         resolver = Resolver(store, flow, run.tables)
         if resolver.units(FIGURES.name).height == resolver.inputs(stage.reads, ()).height:
-            return
-    with writing(store), StageProgress(quiet=quiet) as progress:
-        Runner(store, run, flow, InlineEngine(), progress).run_stage(stage)
+            return resolver
+    engine = make_engine(execution)
+    try:
+        with writing(store), StageProgress(quiet=quiet) as progress:
+            runner = Runner(store, run, flow, engine, progress)
+            runner.run_stage(stage)
+    finally:
+        engine.close()
+    return runner.resolver()
 
 
-def report(store: Store, runs: Sequence[Run], flow: Flow, by: By | None = None, models: Sequence[str] = ()) -> Report:
+def report(runs: Mapping[str, Resolver], by: By | None = None, models: Sequence[str] = ()) -> Report:
     """Figures of the dialogues of some runs, by run (where there are several) and by what ``by`` says.
 
     ``models`` leaves out all others. Groups stand in the order of the runs, then of the models, then of their names.
     """
-    found = [_read(store, run, flow, _Groups(by, tuple(models), len(runs) > 1)) for run in runs]
+    groups = _Groups(by, tuple(models), len(runs) > 1)
+    found = [_read(run, resolver, groups) for run, resolver in runs.items()]
     rows = corpus_figures(
         pl.concat([one.figures for one in found]),
         pl.concat([one.transfers for one in found]),
@@ -71,7 +79,7 @@ def report(store: Store, runs: Sequence[Run], flow: Flow, by: By | None = None, 
     )
     order = [group for one in found for group in one.order]
     rows = rows.sort(pl.col("group").replace_strict(order, range(len(order)), return_dtype=pl.Int64))
-    return Report(rows, max(one.without for one in found))
+    return Report(rows, sum(one.without for one in found))
 
 
 @dataclass(frozen=True)
@@ -80,16 +88,16 @@ class _Groups:
     models: tuple[str, ...]
     name_run: bool
 
-    def of(self, run: Run) -> pl.Expr:
+    def of(self, run: str) -> pl.Expr:
         """The group of a dialogue of a run."""
         if self.by is None:
-            return pl.lit(run.name)
+            return pl.lit(run)
         value = pl.col(self.by.value).fill_null(UNKNOWN)
-        return pl.concat_str(pl.lit(f"{run.name} "), value) if self.name_run else value
+        return pl.concat_str(pl.lit(f"{run} "), value) if self.name_run else value
 
-    def order(self, names: Sequence[str], run: Run) -> list[str]:
+    def order(self, names: Sequence[str], run: str) -> list[str]:
         """Group names of a run in the order they are shown."""
-        wanted = [f"{run.name} {model}" if self.name_run else model for model in self.models]
+        wanted = [f"{run} {model}" if self.name_run else model for model in self.models]
         return sorted(names, key=lambda name: (wanted.index(name) if name in wanted else 0, name))
 
 
@@ -102,21 +110,21 @@ class _Read:
     without: int
 
 
-def _read(store: Store, run: Run, flow: Flow, groups: _Groups) -> _Read:
+def _read(run: str, resolver: Resolver, groups: _Groups) -> _Read:
     """What the figures of a run are made from, with a column ``group``."""
-    resolver = Resolver(store, flow, run.tables)
+    store = resolver.store
     columns = list(dict.fromkeys(["dialogue_id", By.MODEL.value, *([groups.by.value] if groups.by else [])]))
     known = scan_rows(store, DIALOGUES, resolver.done(DIALOGUES.name)).select(columns).collect()
     models = known[By.MODEL].drop_nulls().unique().sort().to_list()
     if missing := [model for model in groups.models if model not in models]:
         raise StoreError(
-            f"run {run.name} has no dialogue of model {', '.join(missing)}; it has {', '.join(models) or 'none named'}"
+            f"run {run} has no dialogue of model {', '.join(missing)}; it has {', '.join(models) or 'none named'}"
         )
     chosen = known.filter(pl.col(By.MODEL).is_in(groups.models)) if groups.models else known
     own = chosen.select("dialogue_id", groups.of(run).alias("group"))
     figures = read_rows(store, FIGURES, resolver.done(FIGURES.name)).join(own, on="dialogue_id", how="inner")
     if figures.is_empty():
-        raise StoreError(f"run {run.name} has no figures yet: mine it with `duplex-miner run --run {run.name}`")
+        raise StoreError(f"run {run} has no figures yet: mine it with `duplex-miner run --run {run}`")
     with_figures = figures.lazy().select("dialogue_id", "group")
     transfers = (
         scan_rows(store, TURNS, resolver.done(TURNS.name))
