@@ -44,6 +44,8 @@ def _figures(scored: list[Mapping[str, Any]], *, compat: bool) -> dict[str, floa
     found: dict[str, float | None] = {}
     if taken := [float(numbers["taken"]) for numbers in scored if "taken" in numbers]:
         found["takeover_rate"] = float(np.mean(taken))
+    if spans := [numbers["span_s"] for numbers in scored if numbers.get("taken") and "span_s" in numbers]:
+        found["span_mean_s"] = float(np.mean(spans))
     if waits := known("latency_s"):
         found["latency_mean_s"] = compat_mean(waits) if compat else float(np.mean(waits))
     for name, values in (("latency", waits), ("stop", known("stop_s")), ("response", known("response_s"))):
@@ -71,7 +73,7 @@ def print_sets(sets: list[dict[str, Any]]) -> None:
     names = list(dict.fromkeys(name for one in sets for name in one["figures"]))
     table = RichTable("set", "task", box=None, pad_edge=False, header_style="bold")
     for name in ("samples", *names):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for one in sets:
         cells = [one["figures"].get(name) for name in names]
         samples = f"{one['scored']:,} of {one['samples']:,}"
