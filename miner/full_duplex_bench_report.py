@@ -71,7 +71,9 @@ def _as_list(value: Any) -> list[float]:
 def print_sets(sets: list[dict[str, Any]]) -> None:
     """A line per set, a column per figure that any of them has; then what could not be scored."""
     names = list(dict.fromkeys(name for one in sets for name in one["figures"]))
-    table = RichTable("set", "task", box=None, pad_edge=False, header_style="bold")
+    table = RichTable(box=None, pad_edge=False, header_style="bold")
+    for name in ("set", "task"):
+        table.add_column(name, overflow="fold")
     for name in ("samples", *names):
         table.add_column(name, justify="right", overflow="fold")
     for one in sets:
