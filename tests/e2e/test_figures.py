@@ -56,6 +56,7 @@ def test_groups_and_models_add_up(mined: Path) -> None:
     assert set(groups(mined, "--by", "language")) <= {"en", "unknown"}
 
 
+@pytest.mark.slow
 def test_two_runs_side_by_side_and_figures_that_are_missing_are_counted_first(mined: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     shutil.copytree(mined, store)
