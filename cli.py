@@ -11,6 +11,7 @@ import typer
 from audio.backends import MissingBackendError
 from miner import commands as miner_commands
 from miner.doctor import doctor
+from miner.figures_command import figures
 from miner.ingest.refs import SourceError
 from miner.mine import FLOW
 from mixers import commands as mixer_commands
@@ -48,6 +49,7 @@ def wire(
 app.command("run")(miner_commands.run_all)
 app.command("ingest")(miner_commands.ingest)
 miner_commands.add_stage_commands(app)
+app.command("figures")(figures)
 app.command("show")(miner_commands.show)
 app.command("sql")(mixer_commands.sql)
 app.command("status")(store_commands.status)

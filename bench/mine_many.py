@@ -1,4 +1,4 @@
-"""turns + detect + pairs for many dialogues given as activity and words; then a rerun with nothing to do.
+"""turns + detect + pairs, and figures, for many dialogues given as activity and words; then a rerun with nothing to do.
 
     python bench/mine_many.py WORK_FOLDER [--dialogues 150000] [--workers 2]
 
@@ -141,6 +141,8 @@ def main() -> None:
         total, peak = total + seconds, max(peak, memory)
         print(f"{stage:<8} {seconds:6.1f} s   peak {memory:.2f} GiB")
     print(f"together {total:6.1f} s   peak {peak:.2f} GiB   ({options.dialogues / total:,.0f} dialogues/s)")
+    seconds, memory = timed(["figures", "--store", str(store), "--workers", str(options.workers), "--json"])
+    print(f"figures, counted and summed up: {seconds:.1f} s   peak {memory:.2f} GiB")
     for _ in range(3):
         seconds, memory = timed(["run", str(manifest), "--store", str(store), "--json"])
         print(f"run with nothing to do: {seconds:.2f} s   peak {memory:.2f} GiB")

@@ -11,6 +11,7 @@ from typing import Annotated
 import polars as pl
 import typer
 
+from miner.figures import Figures
 from miner.ingest.detect import KINDS, open_source
 from miner.ingest.ingest import Ingest
 from miner.ingest.refs import Source, SourceError
@@ -124,7 +125,7 @@ def run_all(
     retry_quarantined: RetryOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Mine logs from audio to preference pairs: ingest, listen, tokens, transcribe, turns, detect, pairs.
+    """Mine logs from audio to preference pairs: ingest, listen, tokens, transcribe, turns, detect, figures, pairs.
 
     Run it again at any time: what is done is kept, what changed is computed, a killed run goes on.
     """
@@ -138,8 +139,10 @@ def run_all(
 
 
 def add_stage_commands(app: typer.Typer) -> None:
-    """One command per stage after `ingest`, each with the same options."""
+    """One command per stage after `ingest`, each with the same options; `figures` has its own, which prints them."""
     for stage in CHAIN[1:]:
+        if stage is Figures:
+            continue
         app.command(stage.name, help=(stage.__doc__ or "").splitlines()[0])(_stage_command(stage.name))
 
 

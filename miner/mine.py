@@ -8,6 +8,7 @@ from itertools import islice
 import polars as pl
 
 from miner.detect import Detect
+from miner.figures import Figures
 from miner.ingest.ingest import Ingest
 from miner.ingest.refs import Source, refs_frame
 from miner.listen import Listen
@@ -26,7 +27,7 @@ from store.runs import activate, active_name, open_run
 from store.sources import register_source, source_roots
 from store.stage import Stage
 
-CHAIN: tuple[type[Stage], ...] = (Ingest, Listen, Tokens, Transcribe, Turns, Detect, Pairs)
+CHAIN: tuple[type[Stage], ...] = (Ingest, Listen, Tokens, Transcribe, Turns, Detect, Figures, Pairs)
 
 FLOW = Flow.of(CHAIN)
 
@@ -38,6 +39,7 @@ _BUILD: Mapping[str, Callable[[Settings, Mapping[str, str]], Stage]] = {
     Transcribe.name: lambda settings, roots: Transcribe(settings.transcribe, sources=roots),
     Turns.name: lambda settings, roots: Turns(settings.turns),
     Detect.name: lambda settings, roots: Detect(settings.detect),
+    Figures.name: lambda settings, roots: Figures(),
     Pairs.name: lambda settings, roots: Pairs(settings.pairs),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas.activity import ACTIVITY
 from schemas.dialogues import DIALOGUES
+from schemas.figures import FIGURES
 from schemas.pairs import PAIRS
 from schemas.table import Table
 from schemas.text_tokens import TEXT_TOKENS
@@ -12,5 +13,5 @@ from schemas.turns import TURNS
 from schemas.words import WORDS
 
 TABLES: dict[str, Table] = {
-    table.name: table for table in (DIALOGUES, ACTIVITY, TEXT_TOKENS, WORDS, TURNS, TIMING_EVENTS, PAIRS)
+    table.name: table for table in (DIALOGUES, ACTIVITY, TEXT_TOKENS, WORDS, TURNS, TIMING_EVENTS, FIGURES, PAIRS)
 }

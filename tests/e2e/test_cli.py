@@ -84,6 +84,7 @@ def test_status_counts_what_is_there(mined: Path) -> None:
         "words",
         "turns",
         "timing_events",
+        "figures",
         "pairs",
     ]
     assert all((state["done"], state["to_do"]) == (13, 0) for state in states)

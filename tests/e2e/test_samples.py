@@ -139,7 +139,7 @@ def test_ray_makes_the_same_tables(mined: Path, tmp_path: Path) -> None:
 def test_stages_one_by_one_make_the_same_tables_as_run(mined: Path, tmp_path: Path) -> None:
     store = str(tmp_path / "store")
     assert run("ingest", str(SAMPLES), "--store", store).returncode == 0
-    for stage in ("listen", "tokens", "transcribe", "turns", "detect", "pairs"):
+    for stage in ("listen", "tokens", "transcribe", "turns", "detect", "figures", "pairs"):
         done = run(stage, "--store", store, "--workers", "1")
         assert done.returncode == 0, done.stderr
     expected = tables(mined)
