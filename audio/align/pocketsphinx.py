@@ -1,0 +1,174 @@
+"""Forced alignment by pocketsphinx with the English model inside its wheel: real-time factor 0.03, no download.
+
+Beams are open: the search space is one text, and pruning is what made alignments of unfamiliar voices fail. Best-path
+search stays off, because it drops the constraint that all words are said.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import Final
+
+import numpy as np
+import pocketsphinx
+
+from audio.align import AlignConfig, Aligner, AlignerError, AlignerName, Alignment, failed, placed
+from audio.align.pronounce import phones_of
+from audio.align.spoken import spoken
+from audio.frames import FRAME_MS, RATE_HZ, Samples, from_db, to_db
+from schemas.clock import IntMs
+
+_OPEN_BEAM: Final = 1e-300
+_NARROW_BEAM: Final = 1e-120
+"""Beam of searches over text that may be skipped or left over: their space is some hundred words."""
+_SKIP: Final = 1e-12
+"""Probability of passing over a word."""
+_SENONE_SCALE: Final = 1024
+"""Acoustic scores come in steps of this many units of the log base (SENSCR_SHIFT of 10 bits)."""
+_LEVEL_DBFS: Final = -23.0
+_MAX_GAIN_DB: Final = 40.0
+_NOISE_AMPLITUDE: Final = 1e-4
+"""A floor of noise: digital silence between words has no spectrum to compare (p90 on espeak 49 ms, with it 31 ms)."""
+_ALTERNATIVE: Final = re.compile(r"\(\d+\)$")
+
+_Word = tuple[int, int, float]
+"""First frame, frame after the last, score."""
+
+
+class PocketsphinxAligner:
+    """The backend ``pocketsphinx``. English only."""
+
+    name: AlignerName = "pocketsphinx"
+
+    def __init__(self, config: AlignConfig) -> None:
+        self._config = config
+        self._exact = _decoder(_OPEN_BEAM)
+        self._loose = _decoder(_NARROW_BEAM)
+
+    def align(
+        self, samples: Samples, words: Sequence[str], *, language: str | None, open_end: bool = False
+    ) -> Alignment:
+        """See ``Aligner``."""
+        duration_ms = len(samples) * 1000 // RATE_HZ
+        if language is not None and not language.lower().startswith("en"):
+            return failed(words, duration_ms, "language")
+        said = [(form, index) for index, word in enumerate(words) for form in spoken(word)]
+        if not said:
+            return failed(words, duration_ms, "no_speakable_words")
+        forms = [form for form, _ in said]
+        n_phones = [self._phones(form) for form in forms]
+        if not open_end and sum(n_phones) * self._config.least_phone_ms > duration_ms:
+            return failed(words, duration_ms, "too_short")
+        owners = np.array([index for _, index in said], dtype=np.int64)
+        sound = _prepared(samples)
+        found = None if open_end else self._whole(sound, forms)
+        if found is not None and _fit(found) >= self._config.least_fit:
+            return self._merged(words, owners, found, duration_ms)
+        found = self._parts(sound, forms, open_end=open_end)
+        part = self._merged(words, owners, found, duration_ms)
+        enough = self._config.least_share * len(np.unique(owners))
+        if _fit(found) < self._config.least_part_fit or part.aligned.sum() < (1 if open_end else enough):
+            return failed(words, duration_ms, "text_does_not_fit")
+        return part
+
+    def _phones(self, form: str) -> int:
+        """How many speech sounds a form has; a form the dictionary lacks is added to it."""
+        known = self._exact.lookup_word(form)
+        if known is None:
+            known = phones_of(form, self._exact.lookup_word)
+            for decoder in (self._exact, self._loose):
+                decoder.add_word(form, known, False)
+        return len(known.split())
+
+    def _whole(self, sound: bytes, forms: list[str]) -> list[_Word | None] | None:
+        """Every form in its place; None where the audio is too short for them."""
+        self._exact.set_align_text(" ".join(forms))
+        heard = _decode(self._exact, sound)
+        return [word for _, word in heard] if len(heard) == len(forms) else None
+
+    def _parts(self, sound: bytes, forms: list[str], *, open_end: bool) -> list[_Word | None]:
+        """The forms that are said, in order, where some may be missing; None for the others."""
+        n, skipped = len(forms), self._config.most_skipped
+        arcs: list[tuple[int, int, float, str] | tuple[int, int, float]] = [
+            (at, to, _SKIP ** (to - at - 1), forms[to - 1])
+            for at in range(n)
+            for to in range(at + 1, min(at + 2 + skipped, n + 1))
+        ]
+        # One state after the text: arcs without a word are followed one step only, so each leads there at once.
+        first_end = 1 if open_end else max(n - skipped, 1)
+        arcs += [(at, n + 1, 1.0 if open_end else _SKIP ** (n - at)) for at in range(first_end, n + 1)]
+        grammar = self._loose.create_fsg("parts", 0, n + 1, arcs)
+        self._loose.add_fsg("parts", grammar)
+        self._loose.activate_search("parts")
+        heard = _decode(self._loose, sound)
+        found: list[_Word | None] = [None] * n
+        matcher = SequenceMatcher(None, forms, [form for form, _ in heard], autojunk=False)
+        for block in matcher.get_matching_blocks():
+            found[block.a : block.a + block.size] = [word for _, word in heard[block.b : block.b + block.size]]
+        return found
+
+    def _merged(
+        self, words: Sequence[str], owners: IntMs, found: list[_Word | None], duration_ms: int
+    ) -> Alignment:
+        """Forms back to written words: one is aligned when all of its forms are, and they fit."""
+        start, end = np.array([word[:2] if word else (0, 0) for word in found], dtype=np.int64).T
+        score = np.array([word[2] if word else 0.0 for word in found], dtype=np.float64)
+        firsts = np.flatnonzero(np.diff(owners, prepend=-1))
+        lasts = np.append(firsts[1:], len(owners)) - 1
+        said = owners[firsts]
+        fit = np.add.reduceat(score * (end - start), firsts) / np.maximum(np.add.reduceat(end - start, firsts), 1)
+        heard = np.logical_and.reduceat(np.array([word is not None for word in found]), firsts)
+        aligned = np.zeros(len(words), dtype=bool)
+        starts, ends = np.zeros((2, len(words)), dtype=np.int64)
+        scores = np.full(len(words), np.nan)
+        aligned[said] = heard & (fit >= self._config.least_word_fit)
+        starts[said], ends[said], scores[said] = start[firsts] * FRAME_MS, end[lasts] * FRAME_MS, fit
+        ends = np.minimum(ends, duration_ms)
+        return placed(words, np.minimum(starts, ends), ends, scores, aligned, duration_ms)
+
+
+def open_backend(model: str | None, config: AlignConfig) -> Aligner:
+    """The backend; it has no other model than its own. Raises AlignerError."""
+    if model is not None:
+        raise AlignerError("The aligner 'pocketsphinx' brings its own model. Leave the model out, or choose 'ctc'.")
+    return PocketsphinxAligner(config)
+
+
+def _fit(found: list[_Word | None]) -> float:
+    frames = sum(word[1] - word[0] for word in found if word)
+    return sum(word[2] * (word[1] - word[0]) for word in found if word) / max(frames, 1)
+
+
+def _decoder(beam: float) -> pocketsphinx.Decoder:
+    return pocketsphinx.Decoder(
+        samprate=RATE_HZ, lm=None, loglevel="FATAL", bestpath=False, beam=beam, wbeam=beam, pbeam=beam
+    )
+
+
+def _decode(decoder: pocketsphinx.Decoder, sound: bytes) -> list[tuple[str, _Word]]:
+    """The words of the active search in order, fillers left out; none where it came to no end."""
+    decoder.start_utt()
+    decoder.process_raw(sound, full_utt=True)
+    decoder.end_utt()
+    if decoder.hyp() is None:
+        return []
+    heard = []
+    for segment in decoder.seg():
+        if segment.word[0] in "<[(+":
+            continue
+        frames = segment.end_frame - segment.start_frame + 1
+        score = _SENONE_SCALE * math.log(max(segment.ascore, 1e-300)) / frames
+        heard.append((_ALTERNATIVE.sub("", segment.word), (segment.start_frame, segment.end_frame + 1, score)))
+    return heard
+
+
+def _prepared(samples: Samples) -> bytes:
+    """16-bit samples at one level over a floor of noise; the same for the same samples."""
+    loud = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
+    gain_db = min(_LEVEL_DBFS - float(to_db(np.array([loud**2]))[0]), _MAX_GAIN_DB)
+    noise = np.random.default_rng(0).standard_normal(len(samples), dtype=np.float32) * np.float32(_NOISE_AMPLITUDE)
+    levelled = samples * np.float32(math.sqrt(from_db(gain_db))) + noise
+    return bytes(np.round(np.clip(levelled, -1.0, 1.0) * 32767).astype("<i2").tobytes())
