@@ -41,6 +41,10 @@ class AlignConfig(BaseModel):
     """Score of a word below which it was not said there (ctc; nats per token)."""
     least_part_fit: float = -4.0
     """As `least_fit`, where words had to be passed over to make the text fit."""
+    filler_fit: float = -3.0
+    """Score below which what is taken for silence or noise is speech that the text does not hold (pocketsphinx)."""
+    most_unexplained: float = 0.25
+    """Share of such time above which the audio says something else."""
     least_share: float = 0.6
     """Of a text that does not fit as a whole, this share of the words must be found, else none is believed."""
     least_phone_ms: int = 30

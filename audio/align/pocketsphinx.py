@@ -63,14 +63,15 @@ class PocketsphinxAligner:
         if not open_end and sum(n_phones) * self._config.least_phone_ms > duration_ms:
             return failed(words, duration_ms, "too_short")
         owners = np.array([index for _, index in said], dtype=np.int64)
-        sound = _prepared(samples)
-        found = None if open_end else self._whole(sound, forms)
-        if found is not None and _fit(found) >= self._config.least_fit:
-            return self._merged(words, owners, found, duration_ms)
-        found = self._parts(sound, forms, open_end=open_end)
+        config, sound = self._config, _prepared(samples)
+        if not open_end:
+            found, unexplained = self._whole(sound, forms)
+            if unexplained <= config.most_unexplained and _fit(found) >= config.least_fit:
+                return self._merged(words, owners, found, duration_ms)
+        found, unexplained = self._parts(sound, forms, open_end=open_end)
         part = self._merged(words, owners, found, duration_ms)
-        enough = self._config.least_share * len(np.unique(owners))
-        if _fit(found) < self._config.least_part_fit or part.aligned.sum() < (1 if open_end else enough):
+        enough = 1 if open_end else config.least_share * len(np.unique(owners))
+        if unexplained > config.most_unexplained or _fit(found) < config.least_part_fit or part.aligned.sum() < enough:
             return failed(words, duration_ms, "text_does_not_fit")
         return part
 
@@ -83,14 +84,14 @@ class PocketsphinxAligner:
                 decoder.add_word(form, known, False)
         return len(known.split())
 
-    def _whole(self, sound: bytes, forms: list[str]) -> list[_Word | None] | None:
-        """Every form in its place; None where the audio is too short for them."""
+    def _whole(self, sound: bytes, forms: list[str]) -> tuple[list[_Word | None], float]:
+        """Every form in its place, none where the audio is too short for them; and the share of time unexplained."""
         self._exact.set_align_text(" ".join(forms))
-        heard = _decode(self._exact, sound)
-        return [word for _, word in heard] if len(heard) == len(forms) else None
+        heard, unexplained = self._decode(self._exact, sound)
+        return [word for _, word in heard] if len(heard) == len(forms) else [None] * len(forms), unexplained
 
-    def _parts(self, sound: bytes, forms: list[str], *, open_end: bool) -> list[_Word | None]:
-        """The forms that are said, in order, where some may be missing; None for the others."""
+    def _parts(self, sound: bytes, forms: list[str], *, open_end: bool) -> tuple[list[_Word | None], float]:
+        """The forms that are said, in order, None for those that are not; and the share of time unexplained."""
         n, skipped = len(forms), self._config.most_skipped
         arcs: list[tuple[int, int, float, str] | tuple[int, int, float]] = [
             (at, to, _SKIP ** (to - at - 1), forms[to - 1])
@@ -103,16 +104,31 @@ class PocketsphinxAligner:
         grammar = self._loose.create_fsg("parts", 0, n + 1, arcs)
         self._loose.add_fsg("parts", grammar)
         self._loose.activate_search("parts")
-        heard = _decode(self._loose, sound)
+        heard, unexplained = self._decode(self._loose, sound)
         found: list[_Word | None] = [None] * n
         matcher = SequenceMatcher(None, forms, [form for form, _ in heard], autojunk=False)
         for block in matcher.get_matching_blocks():
             found[block.a : block.a + block.size] = [word for _, word in heard[block.b : block.b + block.size]]
-        return found
+        return found, unexplained
 
-    def _merged(
-        self, words: Sequence[str], owners: IntMs, found: list[_Word | None], duration_ms: int
-    ) -> Alignment:
+    def _decode(self, decoder: pocketsphinx.Decoder, sound: bytes) -> tuple[list[tuple[str, _Word]], float]:
+        """The words of the active search in order, none where it came to no end; and the share of time unexplained."""
+        decoder.start_utt()
+        decoder.process_raw(sound, full_utt=True)
+        decoder.end_utt()
+        heard, unexplained = [], 0
+        for segment in decoder.seg() if decoder.hyp() is not None else ():
+            frames = segment.end_frame - segment.start_frame + 1
+            score = _SENONE_SCALE * math.log(max(segment.ascore, 1e-300)) / frames
+            if segment.word[0] not in "<[(+":
+                word = (segment.start_frame, segment.end_frame + 1, score)
+                heard.append((_ALTERNATIVE.sub("", segment.word), word))
+            elif score < self._config.filler_fit:
+                unexplained += frames
+        said = sum(end - start for _, (start, end, _) in heard)
+        return heard, unexplained / max(unexplained + said, 1)
+
+    def _merged(self, words: Sequence[str], owners: IntMs, found: list[_Word | None], duration_ms: int) -> Alignment:
         """Forms back to written words: one is aligned when all of its forms are, and they fit."""
         start, end = np.array([word[:2] if word else (0, 0) for word in found], dtype=np.int64).T
         score = np.array([word[2] if word else 0.0 for word in found], dtype=np.float64)
@@ -138,31 +154,15 @@ def open_backend(model: str | None, config: AlignConfig) -> Aligner:
 
 
 def _fit(found: list[_Word | None]) -> float:
+    """Mean score over the frames of the words that were found; minus infinity for none."""
     frames = sum(word[1] - word[0] for word in found if word)
-    return sum(word[2] * (word[1] - word[0]) for word in found if word) / max(frames, 1)
+    return -math.inf if frames == 0 else sum(word[2] * (word[1] - word[0]) for word in found if word) / frames
 
 
 def _decoder(beam: float) -> pocketsphinx.Decoder:
     return pocketsphinx.Decoder(
         samprate=RATE_HZ, lm=None, loglevel="FATAL", bestpath=False, beam=beam, wbeam=beam, pbeam=beam
     )
-
-
-def _decode(decoder: pocketsphinx.Decoder, sound: bytes) -> list[tuple[str, _Word]]:
-    """The words of the active search in order, fillers left out; none where it came to no end."""
-    decoder.start_utt()
-    decoder.process_raw(sound, full_utt=True)
-    decoder.end_utt()
-    if decoder.hyp() is None:
-        return []
-    heard = []
-    for segment in decoder.seg():
-        if segment.word[0] in "<[(+":
-            continue
-        frames = segment.end_frame - segment.start_frame + 1
-        score = _SENONE_SCALE * math.log(max(segment.ascore, 1e-300)) / frames
-        heard.append((_ALTERNATIVE.sub("", segment.word), (segment.start_frame, segment.end_frame + 1, score)))
-    return heard
 
 
 def _prepared(samples: Samples) -> bytes:
