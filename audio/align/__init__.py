@@ -39,7 +39,7 @@ class AlignConfig(BaseModel):
     """Mean score of a text below which the audio says something else (ctc; nats per token)."""
     least_ctc_word_fit: float = -6.0
     """Score of a word below which it was not said there (ctc; nats per token)."""
-    least_part_fit: float = -4.0
+    least_part_fit: float = -4.6
     """As `least_fit`, where words had to be passed over to make the text fit."""
     filler_fit: float = -3.0
     """Score below which what is taken for silence or noise is speech that the text does not hold (pocketsphinx)."""

@@ -51,7 +51,7 @@ class ChannelConfig(BaseModel):
 
 @dataclass(frozen=True)
 class AlignedChannel:
-    """``words`` with the columns of ``HEARD``, in the order of the text, each ``aligned``, ``interpolated`` or as given.
+    """``words`` with the columns of ``HEARD``, in the order of the text, each `aligned`, `interpolated` or as given.
 
     ``failures`` (segment, reason) has a row per segment none of whose words could be aligned: a
     ``audio.align.Failure``, no_own_speech, or not_reached for text that is left over when the speech is.
@@ -102,8 +102,7 @@ def align_channel(
     places that move forward, up to a window back.
     """
     work = _Channel(read, speech_ms, known, aligner, language, config or ChannelConfig())
-    ids, firsts = np.unique(known["segment"].to_numpy(), return_index=True)
-    bounds = np.append(np.sort(firsts), len(known))
+    bounds = np.append(np.flatnonzero(np.diff(known["segment"].to_numpy(), prepend=-1)), len(known))
     timed = known["start_s"].is_not_null().to_numpy() & known["end_s"].is_not_null().to_numpy()
     settled = (known["timing_source"] != "interpolated").to_numpy() & timed
     untimed: list[tuple[int, int]] = []
@@ -177,15 +176,11 @@ class _Stretch:
         spans = zip(self.start.tolist(), self.end.tolist(), strict=True)
         return np.concatenate([read(start * _MS, end * _MS) for start, end in spans])
 
-    def starts(self, times: IntMs) -> IntMs:
-        """Channel time of word starts: one at a seam belongs to the piece that follows."""
-        piece = np.clip(np.searchsorted(self.laid, times, side="right") - 1, 0, None)
-        return np.minimum(self.start[piece] + times - self.laid[piece], self.end[piece])
-
-    def ends(self, times: IntMs) -> IntMs:
-        """Channel time of word ends: one at a seam belongs to the piece before."""
-        piece = np.clip(np.searchsorted(self.laid, times, side="left") - 1, 0, None)
-        return np.minimum(self.start[piece] + times - self.laid[piece], self.end[piece])
+    def place(self, start: IntMs, end: IntMs) -> tuple[IntMs, IntMs]:
+        """Channel times of words; one across a seam belongs to the piece that holds its middle."""
+        piece = np.clip(np.searchsorted(self.laid, (start + end) // 2, side="right") - 1, 0, None)
+        shift, low, high = self.start[piece] - self.laid[piece], self.start[piece], self.end[piece]
+        return np.clip(start + shift, low, high), np.clip(end + shift, low, high)
 
 
 class _Channel:
@@ -252,14 +247,14 @@ class _Channel:
         heard = np.flatnonzero(result.aligned)
         if final:
             return int(heard[-1]) + 1, int(window[-1, 1])
-        starts = stretch.starts(result.start_ms)
+        starts, ends = stretch.place(result.start_ms, result.end_ms)
         cut = int(window[-1, 0])
         firm = heard[starts[heard] < cut]
         if len(window) > 1 and len(firm):
             return int(firm[-1]) + 1, cut
         if len(heard) > self.config.held_back:
             at = int(heard[-1 - self.config.held_back])
-            return at + 1, max(int(stretch.ends(result.end_ms)[at]), int(window[0, 0]) + 1)
+            return at + 1, max(int(ends[at]), int(window[0, 0]) + 1)
         return int(heard[-1]) + 1, int(window[-1, 1])
 
     def _align(self, stretch: _Stretch, words: NDArray[np.int64], *, open_end: bool) -> Alignment:
@@ -270,8 +265,7 @@ class _Channel:
         return result
 
     def _write(self, words: NDArray[np.int64], stretch: _Stretch, result: Alignment) -> None:
-        self.start[words] = stretch.starts(result.start_ms)
-        self.end[words] = np.maximum(stretch.ends(result.end_ms), self.start[words])
+        self.start[words], self.end[words] = stretch.place(result.start_ms, result.end_ms)
         self.source[words] = np.where(result.aligned, "aligned", "interpolated")
 
     def _leave(self, words: NDArray[np.int64], speech: IntMs) -> None:
@@ -282,8 +276,7 @@ class _Channel:
             return
         stretch = _Stretch.of(speech)
         start, end = shared_out([self.text[index] for index in words], 0, stretch.length)
-        self.start[words], self.end[words] = stretch.starts(start), stretch.ends(end)
-        self.end[words] = np.maximum(self.end[words], self.start[words])
+        self.start[words], self.end[words] = stretch.place(start, end)
 
     def _fail(self, words: NDArray[np.int64], reason: str) -> None:
         for segment in np.unique(self.segment[words]).tolist():

@@ -23,7 +23,7 @@ from schemas.clock import IntMs
 
 _OPEN_BEAM: Final = 1e-300
 _NARROW_BEAM: Final = 1e-120
-"""Beam of searches over text that may be skipped or left over: their space is some hundred words."""
+"""First beam of searches over text that may be skipped or left over: their space is some hundred words."""
 _SKIP: Final = 1e-12
 """Probability of passing over a word."""
 _SENONE_SCALE: Final = 1024
@@ -32,6 +32,10 @@ _LEVEL_DBFS: Final = -23.0
 _MAX_GAIN_DB: Final = 40.0
 _NOISE_AMPLITUDE: Final = 1e-4
 """A floor of noise: digital silence between words has no spectrum to compare (p90 on espeak 49 ms, with it 31 ms)."""
+_PHONES: Final = (
+    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH"
+).split()
+_REST_SAMPLES: Final = RATE_HZ // 5
 _ALTERNATIVE: Final = re.compile(r"\(\d+\)$")
 
 _Word = tuple[int, int, float]
@@ -45,8 +49,9 @@ class PocketsphinxAligner:
 
     def __init__(self, config: AlignConfig) -> None:
         self._config = config
-        self._exact = _decoder(_OPEN_BEAM)
-        self._loose = _decoder(_NARROW_BEAM)
+        self._open = _decoder(_OPEN_BEAM)
+        self._narrow = _decoder(_NARROW_BEAM)
+        self._rest = _prepared(np.zeros(_REST_SAMPLES, dtype=np.float32))
 
     def align(
         self, samples: Samples, words: Sequence[str], *, language: str | None, open_end: bool = False
@@ -71,23 +76,24 @@ class PocketsphinxAligner:
         found, unexplained = self._parts(sound, forms, open_end=open_end)
         part = self._merged(words, owners, found, duration_ms)
         enough = 1 if open_end else config.least_share * len(np.unique(owners))
-        if unexplained > config.most_unexplained or _fit(found) < config.least_part_fit or part.aligned.sum() < enough:
+        least_fit = config.least_fit if open_end else config.least_part_fit
+        if unexplained > config.most_unexplained or _fit(found) < least_fit or part.aligned.sum() < enough:
             return failed(words, duration_ms, "text_does_not_fit")
         return part
 
     def _phones(self, form: str) -> int:
         """How many speech sounds a form has; a form the dictionary lacks is added to it."""
-        known = self._exact.lookup_word(form)
+        known = self._open.lookup_word(form)
         if known is None:
-            known = phones_of(form, self._exact.lookup_word)
-            for decoder in (self._exact, self._loose):
+            known = phones_of(form, self._open.lookup_word)
+            for decoder in (self._open, self._narrow):
                 decoder.add_word(form, known, False)
         return len(known.split())
 
     def _whole(self, sound: bytes, forms: list[str]) -> tuple[list[_Word | None], float]:
         """Every form in its place, none where the audio is too short for them; and the share of time unexplained."""
-        self._exact.set_align_text(" ".join(forms))
-        heard, unexplained = self._decode(self._exact, sound)
+        self._open.set_align_text(" ".join(forms))
+        heard, unexplained = self._decode(self._open, sound)
         return [word for _, word in heard] if len(heard) == len(forms) else [None] * len(forms), unexplained
 
     def _parts(self, sound: bytes, forms: list[str], *, open_end: bool) -> tuple[list[_Word | None], float]:
@@ -101,21 +107,24 @@ class PocketsphinxAligner:
         # One state after the text: arcs without a word are followed one step only, so each leads there at once.
         first_end = 1 if open_end else max(n - skipped, 1)
         arcs += [(at, n + 1, 1.0 if open_end else _SKIP ** (n - at)) for at in range(first_end, n + 1)]
-        grammar = self._loose.create_fsg("parts", 0, n + 1, arcs)
-        self._loose.add_fsg("parts", grammar)
-        self._loose.activate_search("parts")
-        heard, unexplained = self._decode(self._loose, sound)
-        found: list[_Word | None] = [None] * n
-        matcher = SequenceMatcher(None, forms, [form for form, _ in heard], autojunk=False)
-        for block in matcher.get_matching_blocks():
-            found[block.a : block.a + block.size] = [word for _, word in heard[block.b : block.b + block.size]]
+        found: list[_Word | None] = []
+        unexplained = 1.0
+        for decoder in (self._narrow, self._open):
+            decoder.add_fsg("parts", decoder.create_fsg("parts", 0, n + 1, arcs))
+            decoder.activate_search("parts")
+            heard, unexplained = self._decode(decoder, sound)
+            found = _matched(forms, heard)
+            if _fit(found) >= self._config.least_fit and unexplained <= self._config.most_unexplained:
+                break
         return found, unexplained
 
     def _decode(self, decoder: pocketsphinx.Decoder, sound: bytes) -> tuple[list[tuple[str, _Word]], float]:
         """The words of the active search in order, none where it came to no end; and the share of time unexplained."""
-        decoder.start_utt()
-        decoder.process_raw(sound, full_utt=True)
-        decoder.end_utt()
+        search = decoder.current_search()
+        decoder.activate_search("rest")
+        _run(decoder, self._rest)
+        decoder.activate_search(search)
+        _run(decoder, sound)
         heard, unexplained = [], 0
         for segment in decoder.seg() if decoder.hyp() is not None else ():
             frames = segment.end_frame - segment.start_frame + 1
@@ -153,6 +162,15 @@ def open_backend(model: str | None, config: AlignConfig) -> Aligner:
     return PocketsphinxAligner(config)
 
 
+def _matched(forms: list[str], heard: list[tuple[str, _Word]]) -> list[_Word | None]:
+    """What was heard, at its place among the forms."""
+    found: list[_Word | None] = [None] * len(forms)
+    matcher = SequenceMatcher(None, forms, [form for form, _ in heard], autojunk=False)
+    for block in matcher.get_matching_blocks():
+        found[block.a : block.a + block.size] = [word for _, word in heard[block.b : block.b + block.size]]
+    return found
+
+
 def _fit(found: list[_Word | None]) -> float:
     """Mean score over the frames of the words that were found; minus infinity for none."""
     frames = sum(word[1] - word[0] for word in found if word)
@@ -160,9 +178,26 @@ def _fit(found: list[_Word | None]) -> float:
 
 
 def _decoder(beam: float) -> pocketsphinx.Decoder:
-    return pocketsphinx.Decoder(
+    """A decoder with a search called rest.
+
+    It keeps each phone's best Gaussians from one utterance to the next as a first guess, which moves scores by some
+    percent. A moment of noise in which every phone is possible brings them back to one state, so that the same audio
+    gives the same times whatever came before.
+    """
+    decoder = pocketsphinx.Decoder(
         samprate=RATE_HZ, lm=None, loglevel="FATAL", bestpath=False, beam=beam, wbeam=beam, pbeam=beam
     )
+    for phone in _PHONES:
+        decoder.add_word(f"/{phone}/", phone, False)
+    arcs = [(0, 1, 1.0, f"/{phone}/") for phone in _PHONES]
+    decoder.add_fsg("rest", decoder.create_fsg("rest", 0, 1, arcs))
+    return decoder
+
+
+def _run(decoder: pocketsphinx.Decoder, sound: bytes) -> None:
+    decoder.start_utt()
+    decoder.process_raw(sound, full_utt=True)
+    decoder.end_utt()
 
 
 def _prepared(samples: Samples) -> bytes:
