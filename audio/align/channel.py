@@ -7,7 +7,6 @@ Memory holds one window, whatever the length of the channel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,12 +16,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from audio.align import Aligner, Alignment, shared_out
+from audio.align.reader import Read
 from audio.asr import HEARD
 from audio.frames import RATE_HZ, Mask, Samples
 from schemas.clock import IntMs, array_to_ms, array_to_s
-
-Read = Callable[[int, int], Samples]
-"""Samples ``[start, stop)`` of a channel at 16 kHz, fewer where it ends."""
 
 KNOWN = pl.Schema({**HEARD, "segment": pl.Int64()})
 """Words in spoken order and the segment of text that each came in; times are null where the text has none."""
@@ -45,6 +42,8 @@ class ChannelConfig(BaseModel):
     """Speech that is looked at in one go."""
     words_per_s: float = 5.0
     """Words offered per second of a window whose share of the text is not known."""
+    most_passed: int = 8
+    """Stretches of speech that are passed over at once, at most, where the text that comes next is not found."""
     held_back: int = 3
     """Words at the end of a window that are not firm, where speech goes on without a gap."""
 
@@ -131,29 +130,6 @@ def align_channel(
     return AlignedChannel(words.select(HEARD.names()), failures.select("segment", "reason"))
 
 
-class BlockReader:
-    """A ``Read`` over blocks that come once and in order, such as ``audio.decode.blocks`` gives; holds ``keep_s``."""
-
-    def __init__(self, blocks: Iterable[Samples], keep_s: int = 120) -> None:
-        self._blocks = iter(blocks)
-        self._keep = keep_s * RATE_HZ
-        self._held: list[Samples] = []
-        self._first = 0
-        self._end = 0
-
-    def __call__(self, start: int, stop: int) -> Samples:
-        """Samples ``[start, stop)``. Raises ValueError for a place that was let go."""
-        while self._end < stop and (block := next(self._blocks, None)) is not None:
-            self._held.append(block.reshape(len(block), -1)[:, 0])
-            self._end += len(block)
-            while len(self._held) > 1 and self._first + len(self._held[0]) < min(start, self._end - self._keep):
-                self._first += len(self._held.pop(0))
-        if start < self._first:
-            raise ValueError(f"sample {start} was let go; the reader holds {self._first} to {self._end}")
-        together = np.concatenate(self._held) if self._held else np.zeros(0, dtype=np.float32)
-        return np.asarray(together[start - self._first : stop - self._first], dtype=np.float32)
-
-
 @dataclass(frozen=True)
 class _Stretch:
     """Pieces of a channel laid end to end, and the way back: all times in ms, arrays of shape ``(n_pieces,)``."""
@@ -202,9 +178,8 @@ class _Channel:
         """Align words ``[first, last)`` inside the speech around their times, between the neighbours."""
         low, high = int(self.start[first]), int(self.end[last - 1])
         low = max(low - self.config.slack_ms, min(after_ms, low))
-        high = min(high + self.config.slack_ms, high if before_ms is None else max(before_ms, high))
-        if before_ms is None:
-            high = int(self.end[last - 1]) + self.config.slack_ms
+        limit = high + self.config.slack_ms
+        high = limit if before_ms is None else min(limit, max(before_ms, high))
         inside = np.clip(self.speech, low, high)
         inside = inside[inside[:, 1] > inside[:, 0]]
         words = np.arange(first, last)
@@ -216,24 +191,35 @@ class _Channel:
             return
         stretch = _Stretch.of(self._padded(inside, low, high))
         result = self._align(stretch, words, open_end=False)
-        self._write(words, stretch, result)
+        if result is not None:
+            self._write(words, stretch, result)
+            return
+        start, end = shared_out([self.text[index] for index in words], 0, stretch.length)
+        self.start[words], self.end[words] = stretch.place(start, end)
+        self.source[words] = "interpolated"
 
     def spread(self, words: NDArray[np.int64], speech: IntMs) -> None:
         """Align ``words`` (indices, in order) over ``speech``, window by window."""
         rest = speech.reshape(-1, 2)
+        most, passed = len(rest), 1
         while len(words) and len(rest):
             taken = 1 + int(np.searchsorted(np.cumsum(rest[:, 1] - rest[:, 0]), self.config.window_ms))
-            window = rest[:taken].copy()
+            window = rest[: min(taken, most)].copy()
             window[-1, 1] = min(window[-1, 1], window[-1, 0] + 2 * self.config.window_ms)
-            final = taken >= len(rest) and window[-1, 1] == rest[-1, 1]
+            final = len(window) == len(rest) and window[-1, 1] == rest[-1, 1]
             stretch = _Stretch.of(self._padded(window, int(window[0, 0]) - self.config.pad_ms, int(window[-1, 1])))
             offered = words[: max(int(stretch.length / 1000 * self.config.words_per_s), 1)]
-            open_end = not (final and len(offered) == len(words))
-            result = self._align(stretch, offered, open_end=open_end)
-            if result.failure is not None:
-                # Speech that the text does not hold, or text that was not said: try further on.
-                rest = rest[max(len(window) // 2, 1) :]
+            result = self._align(stretch, offered, open_end=not (final and len(offered) == len(words)))
+            if result is None and len(window) > 1:
+                # Perhaps only the later part of it holds other speech than the text.
+                most = len(window) // 2
                 continue
+            most = len(rest)
+            if result is None:
+                rest = rest[passed:]
+                passed = min(2 * passed, self.config.most_passed)
+                continue
+            passed = 1
             firm, cut = self._firm(stretch, window, result, final=final)
             self._write(offered[:firm], stretch, _head(result, firm))
             words = words[firm:]
@@ -257,12 +243,14 @@ class _Channel:
             return at + 1, max(int(ends[at]), int(window[0, 0]) + 1)
         return int(heard[-1]) + 1, int(window[-1, 1])
 
-    def _align(self, stretch: _Stretch, words: NDArray[np.int64], *, open_end: bool) -> Alignment:
+    def _align(self, stretch: _Stretch, words: NDArray[np.int64], *, open_end: bool) -> Alignment | None:
+        """None where nothing fits; the reason is then noted."""
         text = [self.text[index] for index in words]
         result = self.aligner.align(stretch.samples(self.read), text, language=self.language, open_end=open_end)
-        if result.failure is not None:
-            self._fail(words, result.failure)
-        return result
+        if result.failure is None and result.aligned.any():
+            return result
+        self._fail(words, result.failure or "text_does_not_fit")
+        return None
 
     def _write(self, words: NDArray[np.int64], stretch: _Stretch, result: Alignment) -> None:
         self.start[words], self.end[words] = stretch.place(result.start_ms, result.end_ms)

@@ -44,7 +44,7 @@ class CtcAligner:
             self._session = onnxruntime.InferenceSession(
                 (folder / MODEL).as_posix(), sess_options=options, providers=["CPUExecutionProvider"]
             )
-        except (OSError, ValueError, RuntimeError) as error:
+        except Exception as error:  # onnxruntime's errors share no other base
             raise AlignerError(
                 f"The CTC model in {folder} cannot be used ({error}). It needs {MODEL} and {VOCABULARY}. Run: "
                 f"optimum-cli export onnx --task automatic-speech-recognition --model MODEL {folder}"
@@ -69,6 +69,8 @@ class CtcAligner:
         spoken = np.array([index for index, tokens in enumerate(spelled) if tokens], dtype=np.int64)
         if not len(spoken):
             return failed(words, duration_ms, "no_speakable_words")
+        if duration_ms < self._config.least_phone_ms:
+            return failed(words, duration_ms, "too_short")
         targets, owners = self._targets([spelled[index] for index in spoken])
         log_probs = self._log_probs(samples)
         path = best_path(log_probs, targets, self._blank, open_end=open_end)

@@ -32,10 +32,6 @@ _LEVEL_DBFS: Final = -23.0
 _MAX_GAIN_DB: Final = 40.0
 _NOISE_AMPLITUDE: Final = 1e-4
 """A floor of noise: digital silence between words has no spectrum to compare (p90 on espeak 49 ms, with it 31 ms)."""
-_PHONES: Final = (
-    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH"
-).split()
-_REST_SAMPLES: Final = RATE_HZ // 5
 _ALTERNATIVE: Final = re.compile(r"\(\d+\)$")
 
 _Word = tuple[int, int, float]
@@ -51,7 +47,7 @@ class PocketsphinxAligner:
         self._config = config
         self._open = _decoder(_OPEN_BEAM)
         self._narrow = _decoder(_NARROW_BEAM)
-        self._rest = _prepared(np.zeros(_REST_SAMPLES, dtype=np.float32))
+        self._added: set[str] = set()
 
     def align(
         self, samples: Samples, words: Sequence[str], *, language: str | None, open_end: bool = False
@@ -85,7 +81,8 @@ class PocketsphinxAligner:
         """How many speech sounds a form has; a form the dictionary lacks is added to it."""
         known = self._open.lookup_word(form)
         if known is None:
-            known = phones_of(form, self._open.lookup_word)
+            known = phones_of(form, lambda part: None if part in self._added else self._open.lookup_word(part))
+            self._added.add(form)
             for decoder in (self._open, self._narrow):
                 decoder.add_word(form, known, False)
         return len(known.split())
@@ -120,11 +117,11 @@ class PocketsphinxAligner:
 
     def _decode(self, decoder: pocketsphinx.Decoder, sound: bytes) -> tuple[list[tuple[str, _Word]], float]:
         """The words of the active search in order, none where it came to no end; and the share of time unexplained."""
-        search = decoder.current_search()
-        decoder.activate_search("rest")
-        _run(decoder, self._rest)
-        decoder.activate_search(search)
-        _run(decoder, sound)
+        # The front end carries its noise estimate on; afresh, the same audio gives the same times whatever came before.
+        decoder.reinit_feat()
+        decoder.start_utt()
+        decoder.process_raw(sound, full_utt=True)
+        decoder.end_utt()
         heard, unexplained = [], 0
         for segment in decoder.seg() if decoder.hyp() is not None else ():
             frames = segment.end_frame - segment.start_frame + 1
@@ -178,26 +175,9 @@ def _fit(found: list[_Word | None]) -> float:
 
 
 def _decoder(beam: float) -> pocketsphinx.Decoder:
-    """A decoder with a search called rest.
-
-    It keeps each phone's best Gaussians from one utterance to the next as a first guess, which moves scores by some
-    percent. A moment of noise in which every phone is possible brings them back to one state, so that the same audio
-    gives the same times whatever came before.
-    """
-    decoder = pocketsphinx.Decoder(
+    return pocketsphinx.Decoder(
         samprate=RATE_HZ, lm=None, loglevel="FATAL", bestpath=False, beam=beam, wbeam=beam, pbeam=beam
     )
-    for phone in _PHONES:
-        decoder.add_word(f"/{phone}/", phone, False)
-    arcs = [(0, 1, 1.0, f"/{phone}/") for phone in _PHONES]
-    decoder.add_fsg("rest", decoder.create_fsg("rest", 0, 1, arcs))
-    return decoder
-
-
-def _run(decoder: pocketsphinx.Decoder, sound: bytes) -> None:
-    decoder.start_utt()
-    decoder.process_raw(sound, full_utt=True)
-    decoder.end_utt()
 
 
 def _prepared(samples: Samples) -> bytes:

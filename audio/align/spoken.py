@@ -21,7 +21,7 @@ def spoken(word: str) -> list[str]:
     An acronym without a vowel is said letter by letter. Hyphens part words.
     """
     core = re.sub(r"\W+$", "", word)
-    if len(core) > 1 and core.isupper() and core.isalpha() and not set(core) & set("AEIOUY"):
+    if len(core) > 1 and core.isascii() and core.isupper() and core.isalpha() and not set(core) & set("AEIOUY"):
         return list(core.lower())
     text = written_out(word, "en")
     for symbol, said in _SYMBOLS.items():

@@ -30,6 +30,10 @@ def say() -> Iterator[object]:
         sys.path.remove(str(BENCH))
 
 
+def words_of(text: str) -> list[str]:
+    return text.split()
+
+
 def in_order(result: Alignment, duration_ms: int) -> bool:
     times = np.stack([result.start_ms, result.end_ms], axis=1).ravel()
     return bool(np.all(np.diff(times) >= 0) and times[0] >= 0 and times[-1] <= duration_ms)
@@ -45,9 +49,12 @@ def test_word_starts_are_where_the_synthesiser_put_them(aligner, say, voice):
     assert in_order(result, len(take.samples) // 16)
 
 
-def test_the_same_audio_gives_the_same_times(aligner, say):
+def test_the_same_audio_gives_the_same_times_whatever_came_before(aligner, say):
     take = say(SENTENCE)
-    first, second = (aligner.align(take.samples, take.words, language="en-US") for _ in range(2))
+    first = aligner.align(take.samples, take.words, language="en-US")
+    other = say("Frogs have smooth skin and Zarbenheim has none.", 4)
+    aligner.align(other.samples, other.words, language="en")
+    second = aligner.align(take.samples, take.words, language="en-US")
     np.testing.assert_array_equal(first.start_ms, second.start_ms)
     np.testing.assert_array_equal(first.score, second.score)
 
@@ -81,7 +88,7 @@ def test_marks_without_a_sound_lie_between_their_neighbours(aligner, say):
 
 def test_a_text_that_was_not_said_is_refused(aligner, say):
     take = say("Do turtles ever leave their shells in the summer?")
-    result = aligner.align(take.samples, "Sure I have set a timer for nine minutes".split(), language="en")
+    result = aligner.align(take.samples, words_of("Sure I have set a timer for nine minutes"), language="en")
     assert result.failure == "text_does_not_fit"
     assert not result.aligned.any()
     assert in_order(result, len(take.samples) // 16)
@@ -98,7 +105,7 @@ def test_words_that_were_not_said_are_passed_over(aligner, say):
 
 def test_an_open_end_leaves_over_what_comes_later(aligner, say):
     take = say(SENTENCE)
-    later = "At half past seven we can walk along the river and look at the boats".split()
+    later = words_of("At half past seven we can walk along the river and look at the boats")
     result = aligner.align(take.samples, [*take.words, *later], language="en", open_end=True)
     assert result.failure is None
     assert result.aligned[: len(take.words) - 1].all()
@@ -128,7 +135,7 @@ def test_hardly_any_audio_is_too_short(aligner, n):
 
 
 def test_silence_is_no_speech(aligner):
-    result = aligner.align(np.zeros(32_000, dtype=np.float32), "hello how are you today".split(), language="en")
+    result = aligner.align(np.zeros(32_000, dtype=np.float32), words_of("hello how are you today"), language="en")
     assert result.failure == "text_does_not_fit"
 
 
