@@ -2,7 +2,7 @@
 
     python bench/score_align.py [--sentences 6] [--seed 1] [--aligner pocketsphinx] [--model FOLDER]
 
-Every voice speaks ``--sentences`` lines of ``dialogue_lines.toml``, drawn by the seed. Three tasks are scored: each line
+Every voice speaks ``--sentences`` lines of ``dialogue_lines.toml``, drawn by the seed. Three tasks: each line
 with its own text (``utterance``), each line with the text of another (``wrong text``: it should fail), and all lines of
 a family as one channel with silences of 0.5-4 s and no times at all (``channel``). Prints per family: utterances,
 failures, words aligned, error of word starts and ends in ms (espeak gives no ends), and the real-time factor of the

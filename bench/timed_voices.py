@@ -9,7 +9,6 @@ import _ctypes
 import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import soxr

@@ -47,6 +47,8 @@ class AlignConfig(BaseModel):
     """Share of such time above which the audio says something else."""
     least_share: float = 0.6
     """Of a text that does not fit as a whole, this share of the words must be found, else none is believed."""
+    least_words: int = 3
+    """Of words that may go on after the audio, so many must be found (fewer if fewer are offered)."""
     least_phone_ms: int = 30
     """Nobody says a speech sound in less time."""
     most_skipped: int = 4

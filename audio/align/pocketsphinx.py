@@ -71,7 +71,8 @@ class PocketsphinxAligner:
                 return self._merged(words, owners, found, duration_ms)
         found, unexplained = self._parts(sound, forms, open_end=open_end)
         part = self._merged(words, owners, found, duration_ms)
-        enough = 1 if open_end else config.least_share * len(np.unique(owners))
+        n_said = len(np.unique(owners))
+        enough = min(config.least_words, n_said) if open_end else config.least_share * n_said
         least_fit = config.least_fit if open_end else config.least_part_fit
         if unexplained > config.most_unexplained or _fit(found) < least_fit or part.aligned.sum() < enough:
             return failed(words, duration_ms, "text_does_not_fit")

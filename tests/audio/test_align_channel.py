@@ -83,10 +83,10 @@ def test_words_get_their_times_with_and_without_times_of_segments(talk, timed):
 @pytest.mark.slow
 def test_speech_that_the_text_lacks_does_not_carry_it_off(talk):
     samples, speech, segments, truth = talk
-    said = [text for text, _, _ in segments[:4]]
+    said = [text for text, _, _ in segments[:3]]
     known = split_segments(heard((" ".join(said), None, None)))
     read = lambda start, stop: samples[start:stop]  # noqa: E731
-    found = align_channel(read, speech, known, open_aligner("pocketsphinx"), language="en")
+    found = align_channel(read, speech[:7], known, open_aligner("pocketsphinx"), language="en")
     error = np.abs(found.words["start_s"].to_numpy() * 1000 - truth[: len(known)])
     assert np.nanmedian(error) <= 40
 
