@@ -43,7 +43,7 @@ def _short_and_held(runs: Spans, floors: Spans, rules: TurnRules) -> Mask:
 
 def _listening(said: Said, runs: Spans, run: Index, rules: TurnRules, lexicon: Lexicon) -> Index:
     """IPUs that open a stretch of own speech (``run``) with nothing but the lexicon's responses."""
-    short = np.flatnonzero((said.n_words > 0) & (said.ipus.end - runs.start[run] <= rules.backchannel_words_max_ms))
+    short = np.flatnonzero((said.n_words > 0) & (said.ipus.length <= rules.backchannel_words_max_ms))
     texts = said.text.gather(short)
     # "No," with more to come begins a sentence.
     last_of_run = np.append(run[1:] != run[:-1], True)[: len(run)][short]
