@@ -7,8 +7,8 @@ FOLDER holds word-timed dialogue-act files as clp-research/deep_disfluency keeps
 4519A`` before each side, then tab-separated id, start, end, word, part of speech and tags with ``<diact type="b"/>``.
 The labels are those of SWBD-DAMSL, the times those of Mississippi State. The data are not ours and not kept here.
 
-A unit is an IPU as ``timing`` makes it from the words' times. By the labels it is a backchannel when every act in it is a
-listener's: continuer (b), its question form (bh), response acknowledgement (bk), appreciation (ba) or repeated phrase
+A unit is an IPU as ``timing`` makes it from the words' times. By the labels it is a backchannel when every act in it is
+a listener's: continuer (b), its question form (bh), response acknowledgement (bk), appreciation (ba) or repeated phrase
 (b^m). Agreement ("aa") claims the floor as little, and coders tell it from "b" by intonation: figures are given with it
 among the backchannels, against, and with such units left out. Dialogues are halved by hash; a rule may be tuned on
 ``dev`` only.
@@ -119,10 +119,8 @@ def answers(data: Labelled, rules: TurnRules, lexicon: Lexicon) -> dict[str, Mas
 
 def f1_row(found: Mask, truth: Mask, counted: Mask) -> str:
     """``P R F1`` over the counted units."""
-    hits = np.count_nonzero(found & truth & counted)
-    precision = hits / max(np.count_nonzero(found & counted), 1)
-    recall = hits / max(np.count_nonzero(truth & counted), 1)
-    return f"{precision:.3f} {recall:.3f} {2 * hits / max(hits and np.count_nonzero(found & counted) + np.count_nonzero(truth & counted), 1):.3f}"
+    hits, right, wanted = (int(np.count_nonzero(mask & counted)) for mask in (found & truth, found, truth))
+    return f"{hits / max(right, 1):.3f} {hits / max(wanted, 1):.3f} {2 * hits / max(right + wanted, 1):.3f}"
 
 
 def confusions(data: Labelled, found: Mask, n: int) -> None:
@@ -133,6 +131,7 @@ def confusions(data: Labelled, found: Mask, n: int) -> None:
 
 
 def main() -> None:
+    """Read, score and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--half", choices=("dev", "held-out", "all"), default="held-out")

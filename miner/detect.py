@@ -16,10 +16,12 @@ class DetectConfig(IssueRules, StageConfig):
 
 
 class Detect(Stage):
-    """Reads turns; writes faults and events. Activity gives the length of the log, words what they alone can tell."""
+    """Reads turns; writes faults and events. Activity gives the length of the log, words what they alone can tell,
+    by the lexicon that read the turns.
+    """
 
     name = "detect"
-    version = 1
+    version = 2
     reads = (ACTIVITY, TURNS)
     optional_reads = (WORDS,)
     writes = TIMING_EVENTS
