@@ -54,11 +54,13 @@ def complaints(talk: Talk) -> list[Found]:
     group, start = user.turns.group, user.turns.start
     m = model.turns.last_before(group, start)
     opens = user.turns.neighbours()[0] == NONE
+    patterns = talk.lexicon.complaint_patterns
+    some = np.flatnonzero(matches(user.text, "|".join(patterns.values()), talk.lexicon.joiner))
     found = []
-    for kind, pattern in talk.lexicon.complaint_patterns.items():
+    for kind, pattern in patterns.items():
         # Whoever tries the line says "can you hear me" first; whoever speaks of an answer has had one.
-        about = ~opens if kind == "unheard" else m != NONE
-        u = np.flatnonzero(matches(user.text, pattern, talk.lexicon.joiner) & about)
+        about = ~opens[some] if kind == "unheard" else m[some] != NONE
+        u = some[matches(user.text.gather(some), pattern, talk.lexicon.joiner) & about]
         silent = np.maximum(start[u] - pick(model.turns.end, m[u], 0), 0)
         evidence = {"model_silent_s": silent, "user_utterance_s": user.turns.length[u]}
         other = pick(model.turn_index, m[u], NONE)
