@@ -16,9 +16,7 @@ class DetectConfig(IssueRules, StageConfig):
 
 
 class Detect(Stage):
-    """Reads turns; writes faults and events. Activity gives the length of the log, words what they alone can tell,
-    by the lexicon that read the turns.
-    """
+    """Reads turns; writes faults and events. Activity gives the length of the log, words what they alone can tell."""
 
     name = "detect"
     version = 2
