@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.timing_events import TIMING_EVENTS
 from schemas.turns import TURNS
-from tests.timing.timelines import Log, activity_of, words_of
+from tests.timing.timelines import Log, activity_of, batches, words_of
 from timing.config import IssueRules, TurnRules
 from timing.detection import find_events
 from timing.lexicon import NO_LANGUAGE, Lexicon, languages, load, spoken
@@ -100,6 +102,21 @@ def test_languages_side_by_side_in_one_batch() -> None:
     by_dialogue = turns.unique(["dialogue_id", "lexicon"]).sort("dialogue_id")
     assert by_dialogue.select("dialogue_id", "lexicon").rows() == [("a", "en"), ("b", "ja"), ("c", None), ("e", "en")]
     assert faults(turns, *logs) == [("c", "no_response", 7.0)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from([None, "en-GB", "ja", "fr", "de"]), min_size=5, max_size=5), batches())
+def test_a_dialogue_is_read_alike_beside_others_and_alone(tags: list[str | None], logs: list[Log]) -> None:
+    named = {log.name: tag for log, tag in zip(logs, tags, strict=False)}
+    together = TURNS.conform(find_turns(activity_of(logs), words_of(logs), list(named), TurnRules(), named))
+    alone = [turns_in(named[log.name], log) for log in logs]
+    assert together.equals(pl.concat(alone).sort("dialogue_id", "turn_index"))
+    events = find_events(activity_of(logs), together, words_of(logs), list(named), IssueRules())
+    parts = [
+        find_events(activity_of([log]), part, words_of([log]), [log.name], IssueRules())
+        for log, part in zip(logs, alone, strict=True)
+    ]
+    assert TIMING_EVENTS.conform(events).equals(TIMING_EVENTS.conform(pl.concat(parts)))
 
 
 def test_words_of_an_unknown_language_tell_nothing_but_marks_and_lengths_do() -> None:

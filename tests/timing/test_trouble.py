@@ -88,6 +88,7 @@ def complaint(text: str, *, language: str = "en") -> list[tuple[str, int, int | 
         ("en", "can you hear me", "unheard"),
         ("en", "you're not listening", "unheard"),
         ("en", "youre not listening", "unheard"),
+        ("en", "did you hear my question", "unheard"),
         ("en", "let me finish", "interrupted"),
         ("en", "please stop talking", "interrupted"),
         ("ja", "もし もし 、 聞こえ ます か 。", "unheard"),
