@@ -62,8 +62,9 @@ def read_files(folder: Path) -> pl.DataFrame:
     if not rows:
         raise SystemExit(f"no swbd_disf_*_data_timings.csv in {folder}; see this script's head for where they are")
     columns = ["dialogue_id", "channel", "start_s", "end_s", "text", "act"]
-    frame = pl.DataFrame(rows, schema=columns, orient="row").unique(["dialogue_id", "channel", "start_s", "text"])
-    return frame.sort("dialogue_id", "channel", "start_s")
+    frame = pl.DataFrame(rows, schema=columns, orient="row")
+    frame = frame.unique(["dialogue_id", "channel", "start_s", "text"], maintain_order=True)
+    return frame.sort("dialogue_id", "channel", "start_s", maintain_order=True)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, str, float, float, str, str]]:

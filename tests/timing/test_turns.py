@@ -161,6 +161,8 @@ def test_traits_without_punctuation() -> None:
         "okay so can you tell me about rice": (True, False, None),
         "it is nine should i tell you more about that": (True, False, None),
         "where are you from": (True, False, None),
+        "when does it rain": (True, False, None),
+        "when i was in spain it rained": (False, False, None),
         "okay thanks bye": (False, True, None),
         "it was raining": (False, False, None),
         "we went to the": (False, False, False),
@@ -212,6 +214,8 @@ def test_what_only_sounds_like_a_goodbye(text: str) -> None:
         ("well i'll", False),
         ("i feel rather ill", None),
         ("yes i think it is", None),
+        ("i wonder what time it is", None),
+        ("oh really", None),
         ("no not really", None),
     ],
 )

@@ -71,7 +71,9 @@ class Lexicon(BaseModel):
     unfinished: tuple[str, ...] = ()
     """Words that no finished sentence ends with, but ..."""
     finished: tuple[str, ...] = ()
-    """... in these phrases, where they are the whole of a short answer."""
+    """... in these phrases, at the end of a short answer or of an indirect question, which begins with ..."""
+    clause_openers: tuple[str, ...] = ()
+    """... one of these."""
     function_words: tuple[str, ...] = ()
     """Words that tell nothing of what is asked for; requests are compared by the others."""
     complaints: Complaints = Complaints()
@@ -125,9 +127,10 @@ class Lexicon(BaseModel):
 
     @property
     def finished_pattern(self) -> str:
-        """Matches a short answer that ends in what only looks unfinished."""
-        before = "(?:[^ ]+ ){0,3}" if self.joiner else ""
-        return f"^{before}{_any(self.finished)}$"
+        """Matches a short answer or an indirect question that ends in what only looks unfinished."""
+        some = "(?:[^ ]+ ){0,3}" if self.joiner else ""
+        asks = f"{self._begins}{_any(self.clause_openers)}{self._space}"
+        return f"(?:^|{asks}){some}{_any(self.finished)}$"
 
     @property
     def function_pattern(self) -> str:
