@@ -142,6 +142,11 @@ def only_backchannels(text: pl.Series, lexicon: Lexicon) -> Mask:
     return matches(text, lexicon.backchannel_pattern, lexicon.joiner)
 
 
+def says_nothing(text: pl.Series, lexicon: Lexicon) -> Mask:
+    """Which texts are nothing but listener responses and hesitations. Null is not."""
+    return matches(text, lexicon.idle_pattern, lexicon.joiner)
+
+
 def ends_asking(text: pl.Series, punctuated: Mask, lexicon: Lexicon) -> Mask:
     """Which texts end with a question: by its mark or ending, or by its opening words where there are no marks."""
     plain = normalised(pl.col("text"), lexicon.joiner)

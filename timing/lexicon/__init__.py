@@ -48,6 +48,8 @@ class Lexicon(BaseModel):
     """What stands between words."""
     backchannels: tuple[str, ...] = ()
     """Listener responses that claim no floor."""
+    hesitations: tuple[str, ...] = ()
+    """Sounds of one who is about to speak: alone they ask nothing, and are no listener's."""
     closings: tuple[str, ...] = ()
     """Phrases that end the talk, standing alone or among fillers."""
     farewells: tuple[str, ...] = ()
@@ -83,6 +85,12 @@ class Lexicon(BaseModel):
     def backchannel_pattern(self) -> str:
         """Matches a text that is nothing but listener responses."""
         one = _any(self.backchannels)
+        return f"^{one}(?:{self._space}{one})*$"
+
+    @property
+    def idle_pattern(self) -> str:
+        """Matches a text that is nothing but listener responses and hesitations."""
+        one = _any(self.backchannels + self.hesitations)
         return f"^{one}(?:{self._space}{one})*$"
 
     @property
