@@ -56,7 +56,7 @@ class Talk:
 
 def lexicons(turns: pl.DataFrame) -> list[tuple[Lexicon, list[str]]]:
     """The lexicons by which rows of the table ``turns`` were made, and the dialogues of each; none without turns."""
-    groups = turns.group_by("lexicon").agg(pl.col("dialogue_id").unique()).sort("lexicon")
+    groups = turns.group_by("lexicon").agg(pl.col("dialogue_id").unique().sort()).sort("lexicon")
     return [(named(name), ids) for name, ids in groups.rows()]
 
 
