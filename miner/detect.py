@@ -19,7 +19,7 @@ class Detect(Stage):
     """Reads turns; writes faults and events. Activity gives the length of the log, words what they alone can tell."""
 
     name = "detect"
-    version = 1
+    version = 2
     reads = (ACTIVITY, TURNS)
     optional_reads = (WORDS,)
     writes = TIMING_EVENTS

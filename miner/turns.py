@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.activity import ACTIVITY
+from schemas.dialogues import DIALOGUES
 from schemas.turns import TURNS
 from schemas.words import WORDS
 from store.stage import Batch, Stage, StageConfig, StageOutput
@@ -15,11 +16,15 @@ class TurnsConfig(TurnRules, StageConfig):
 
 
 class Turns(Stage):
-    """Reads who speaks when; writes turns. Words are used on the channels that have any."""
+    """Reads who speaks when; writes turns. Words are used on the channels that have any, by the dialogue's language.
+
+    The language comes from the dialogue's row. Whatever changes there has already computed ``listen`` again, which
+    costs a hundred times as much, so that reading the row costs nothing that counts.
+    """
 
     name = "turns"
-    version = 1
-    reads = (ACTIVITY,)
+    version = 2
+    reads = (ACTIVITY, DIALOGUES)
     optional_reads = (WORDS,)
     writes = TURNS
     batch_size = 2048
@@ -31,4 +36,5 @@ class Turns(Stage):
     def process(self, batch: Batch) -> StageOutput:
         """Find the turns of all dialogues of the batch at once."""
         words = batch.tables.get(WORDS.name)
-        return StageOutput(find_turns(batch[ACTIVITY], words, batch.dialogue_ids, self.rules))
+        languages = dict(batch[DIALOGUES].select("dialogue_id", "language").iter_rows())
+        return StageOutput(find_turns(batch[ACTIVITY], words, batch.dialogue_ids, self.rules, languages))

@@ -24,6 +24,8 @@ class Event(StrEnum):
     TRUNCATED_REPLY = "J"
     REPLY_TO_NOBODY = "K"
     LONG_TALK_OVER = "L"
+    USER_REPEATS = "user_repeats"
+    USER_COMPLAINS = "user_complains"
     SLOW_ANSWER = "slow_answer"
     TERMINAL_OVERLAP = "terminal_overlap"
     CENSORED = "censored"
@@ -45,7 +47,12 @@ TIMING_EVENTS = Table(
         Column("dialogue_id", pl.String(), "Dialogue"),
         Column("event", pl.String(), "Code of the event (schemas/timing_events.py, `Event`)"),
         Column("issue_type", pl.String(), "B | C for a fault, null for any other event", nullable=True),
-        Column("subtype", pl.String(), "B: cut_in, pause_takeover, cut_off; C: no_response, late; else empty"),
+        Column(
+            "subtype",
+            pl.String(),
+            "B: cut_in, pause_takeover, cut_off; C: no_response, late; user_complains: unheard, misunderstood, "
+            "interrupted; else empty",
+        ),
         Column(
             "t_s",
             SECONDS,

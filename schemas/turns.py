@@ -28,9 +28,15 @@ TURNS = Table(
             "Floor transfer offset: start minus the other side's last end, on the first utterance of a floor turn after a change of speaker; negative in overlap",
             nullable=True,
         ),
-        Column("is_question", pl.Boolean(), "Its words ask something; null without words", nullable=True),
-        Column("is_closing", pl.Boolean(), "Its words say goodbye; null without words", nullable=True),
+        Column("is_question", pl.Boolean(), "Its words ask something; null without words or a lexicon", nullable=True),
+        Column("is_closing", pl.Boolean(), "Its words say goodbye; null without words or a lexicon", nullable=True),
         Column("is_complete", pl.Boolean(), "Its words end a sentence; null when words cannot tell", nullable=True),
+        Column(
+            "lexicon",
+            pl.String(),
+            "Language whose lexicon read the dialogue's words; null when its language has none and words told nothing",
+            nullable=True,
+        ),
     ),
     checks={
         "channel is model or user": pl.col("channel").is_in(["model", "user"]),

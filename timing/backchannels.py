@@ -22,8 +22,10 @@ def backchannel_ipus(said: Said, rules: TurnRules, lexicon: Lexicon) -> Mask:
     # What may be one utterance, for all the VAD knows, is not told apart by length alone.
     sure = rules.backchannel_silence_ms + 2 * rules.vad_tolerance_ms
     runs, run = union(ipus.group, ipus.start, ipus.end, sure)
-    # Recognisers often write nothing for "mm": what has no words is judged by its length on every side.
-    wordless = np.bincount(run, weights=said.n_words, minlength=len(runs)) == 0
+    # Recognisers often write nothing for "mm": what has no words is judged by its length on every side. So is all where
+    # words of the language tell nothing.
+    told = said.n_words if lexicon.backchannels else np.zeros_like(said.n_words)
+    wordless = np.bincount(run, weights=told, minlength=len(runs)) == 0
     by_length = (wordless & _short_and_held(runs, floors, rules))[run]
     runs, run = union(ipus.group, ipus.start, ipus.end, rules.backchannel_silence_ms - 1)
     by_words = np.zeros(len(ipus), dtype=np.bool_)
@@ -43,7 +45,7 @@ def _short_and_held(runs: Spans, floors: Spans, rules: TurnRules) -> Mask:
 
 def _listening(said: Said, runs: Spans, run: Index, rules: TurnRules, lexicon: Lexicon) -> Index:
     """IPUs that open a stretch of own speech (``run``) with nothing but the lexicon's responses."""
-    short = np.flatnonzero((said.n_words > 0) & (said.ipus.end - runs.start[run] <= rules.backchannel_words_max_ms))
+    short = np.flatnonzero((said.n_words > 0) & (said.ipus.length <= rules.backchannel_words_max_ms))
     texts = said.text.gather(short)
     # "No," with more to come begins a sentence.
     last_of_run = np.append(run[1:] != run[:-1], True)[: len(run)][short]

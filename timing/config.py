@@ -28,7 +28,8 @@ class TurnRules(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     language: Language = "en"
-    """Language of the lexicon for backchannels, closings and questions (timing/lexicon/LANGUAGE.toml)."""
+    """Language of dialogues that name none; its lexicon (timing/lexicon/LANGUAGE.toml) tells backchannels, closings and
+    questions. A dialogue in a language without a lexicon is read by lengths and marks alone."""
     ipu_bridge_ms: int = Field(200, ge=1)
     """Own gaps below this are bridged into one inter-pausal unit (H&E: shorter ones are stop closures)."""
     blip_max_ms: int = Field(200, ge=0)
@@ -55,8 +56,6 @@ class IssueRules(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    language: Language = "en"
-    """Language of the lexicon for backchannels (timing/lexicon/LANGUAGE.toml)."""
     cut_in_after_ms: int = Field(500, ge=0)
     """B cut_in, cut_off: the user has been speaking for more than this; below, both began at once."""
     terminal_overlap_ms: int = Field(500, ge=0)
@@ -102,3 +101,13 @@ class IssueRules(BaseModel):
     """Event I: so many times the same three words in a row."""
     truncated_margin_ms: int = Field(2000, ge=0)
     """Event J: no user speech from this long before the model's unfinished end until shortly after it."""
+    repeat_turns: int = Field(3, ge=1)
+    """Event user_repeats: compared with so many own utterances before."""
+    repeat_within_ms: int = Field(60_000, ge=0)
+    """Event user_repeats: the earlier one ended at most this long before."""
+    repeat_words: int = Field(3, ge=1)
+    """Event user_repeats: both have at least so many different words (pairs of letters without spaces)."""
+    repeat_words_percent: int = Field(60, ge=0, le=100)
+    """Event user_repeats: share of words that both have (Dice, twice the common ones by the sum) is over this, ..."""
+    repeat_content_percent: int = Field(80, ge=0, le=100)
+    """... and that of the words which tell what is asked for over this."""

@@ -16,9 +16,8 @@ from timing.batch import USER
 from timing.config import IssueRules
 from timing.found import Found
 from timing.intervals import FAR, NONE, Index, Mask, bridged, intersection, pick
-from timing.lexicon import load
 from timing.talk import UNKNOWN, Side, Talk
-from timing.transcript import joined, only_backchannels
+from timing.transcript import joined, says_nothing
 
 
 @dataclass(frozen=True)
@@ -119,10 +118,11 @@ def _user_goes_on(talk: Talk, at: Intrusions, rules: IssueRules) -> Mask:
     """Whether what the user says after the pause at the onset is more than a backchannel."""
     side = 2 * talk.user.turns.group[at.user] + USER
     window, word = talk.words.starting_in(side, at.user_resumes, talk.user.turns.end[at.user])
-    said = joined(window, talk.words.text.gather(word), len(at.user))
-    listens = only_backchannels(said, load(rules.language))
+    said = joined(window, talk.words.text.gather(word), len(at.user), talk.lexicon.joiner)
+    listens = says_nothing(said, talk.lexicon)
     long_enough = at.user_speech_left > rules.resume_speech_ms
-    return np.where(said.is_not_null().to_numpy(), ~listens, long_enough)
+    told = said.is_not_null().to_numpy() & bool(talk.lexicon.backchannels)
+    return np.where(told, ~listens, long_enough)
 
 
 def silences_after_user(talk: Talk, rules: IssueRules) -> list[Found]:
@@ -183,7 +183,7 @@ def wants_answer(talk: Talk, rules: IssueRules) -> Mask:
     speech = (user.turns.length >= least) | (user.n_words > 0)
     # "Okay." after a statement of the model asks nothing; after its question, or where that is not known, it may.
     told = pick(model.question.astype(np.int64), previous, UNKNOWN) == 0
-    acknowledges = told & only_backchannels(user.text, load(rules.language))
+    acknowledges = told & says_nothing(user.text, talk.lexicon)
     return np.asarray(speech & (user.closing != 1) & ~acknowledges, dtype=np.bool_)
 
 

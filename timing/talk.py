@@ -12,6 +12,7 @@ import polars as pl
 from schemas.clock import IntMs, array_to_ms
 from timing.batch import CHANNELS, MODEL, USER, by_side, number
 from timing.intervals import Index, Spans
+from timing.lexicon import Lexicon, named
 from timing.transcript import Words, read_words
 
 UNKNOWN = -1
@@ -44,16 +45,27 @@ class Side:
 
 @dataclass(frozen=True)
 class Talk:
-    """All dialogues of a batch: length of each log in ms, both sides, and words where they are known."""
+    """Dialogues that share a lexicon: length of each log in ms, both sides, and words where they are known."""
 
     duration: IntMs
     model: Side
     user: Side
     words: Words
+    lexicon: Lexicon
+
+
+def lexicons(turns: pl.DataFrame) -> list[tuple[Lexicon, list[str]]]:
+    """The lexicons by which rows of the table ``turns`` were made, and the dialogues of each; none without turns."""
+    groups = turns.group_by("lexicon").agg(pl.col("dialogue_id").unique().sort()).sort("lexicon")
+    return [(named(name), ids) for name, ids in groups.rows()]
 
 
 def read_talk(
-    activity: pl.DataFrame, turns: pl.DataFrame, words: pl.DataFrame | None, dialogue_ids: Sequence[str]
+    activity: pl.DataFrame,
+    turns: pl.DataFrame,
+    words: pl.DataFrame | None,
+    dialogue_ids: Sequence[str],
+    lexicon: Lexicon,
 ) -> Talk:
     """Arrays from rows of the tables ``activity``, ``turns`` and ``words``."""
     duration = np.zeros(len(dialogue_ids), dtype=np.int64)
@@ -61,7 +73,8 @@ def read_talk(
     duration[logs["dialogue"].to_numpy()] = array_to_ms(logs["duration_s"].to_numpy())
     turns = number(turns, dialogue_ids).sort("dialogue", "turn_index")
     model, user = (_side(turns.filter(pl.col("channel") == CHANNELS[side])) for side in (MODEL, USER))
-    return Talk(duration, model, user, read_words(by_side(number(words, dialogue_ids)) if words is not None else None))
+    heard = read_words(by_side(number(words, dialogue_ids)) if words is not None else None)
+    return Talk(duration, model, user, heard, lexicon)
 
 
 def _side(rows: pl.DataFrame) -> Side:

@@ -11,12 +11,12 @@ from schemas.clock import IntMs, array_to_ms
 from timing.intervals import NONE, Index, Mask, Spans, expand, in_order
 from timing.lexicon import Lexicon
 
-SENTENCE_END = r"[.?!。？！…][\"'”’)\]]*(?:\s|$)"
-LAST_SENTENCE = r"([^.?!。？！…]+[.?!。？！…\"'”’)\]]*)$"
+SENTENCE_END = r"(?:[。？！][\"'”’)\]」』]*|[.?!…][\"'”’)\]]*(?:\s|$))"
+LAST_SENTENCE = r"([^.?!。？！…]+[.?!。？！…\"'”’)\]」』]*)$"
 TRAILS_OFF = r"(?:\.\.\.|…|-|—)$"
 COMMA = r"[,、，]$"
 ASKS = r"[?？]"
-ENDS_ASKING = r"[?？][\"'”’)\]]*$"
+ENDS_ASKING = r"[?？][\"'”’)\]」』]*$"
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ def assign(words: Words, ipus: Spans) -> Index:
     return best
 
 
-def said_in(ipus: Spans, words: Words, owner: Index) -> Said:
+def said_in(ipus: Spans, words: Words, owner: Index, joiner: str = " ") -> Said:
     """What was said in the IPUs, given the IPU of every word."""
-    text = joined(owner, words.text, len(ipus))
+    text = joined(owner, words.text, len(ipus), joiner)
     n_words = np.bincount(owner[owner != NONE], minlength=len(ipus)).astype(np.int64)
     stops = text.str.contains(SENTENCE_END).fill_null(False).to_numpy()
     return Said(ipus, text, n_words, _on_same_side(ipus, n_words > 0), _on_same_side(ipus, stops))
@@ -98,7 +98,7 @@ def _on_same_side(ipus: Spans, flag: Mask) -> Mask:
     return flagged[ipus.group]
 
 
-def joined(owner: Index, text: pl.Series, n: int) -> pl.Series:
+def joined(owner: Index, text: pl.Series, n: int, joiner: str = " ") -> pl.Series:
     """Texts put together by owner, in the order given: shape (n,), null for an owner with none.
 
     Texts whose owner is NONE are left out.
@@ -107,15 +107,20 @@ def joined(owner: Index, text: pl.Series, n: int) -> pl.Series:
     found = (
         frame.filter((pl.col("owner") != NONE) & pl.col("text").is_not_null())
         .group_by("owner", maintain_order=True)
-        .agg(pl.col("text").str.join(" "))
+        .agg(pl.col("text").str.join(joiner))
     )
     result = np.full(n, -1, dtype=np.int64)
     result[found["owner"].to_numpy()] = np.arange(len(found))
     return found["text"].gather(pl.Series(result, dtype=pl.Int64).replace(-1, None))
 
 
-def normalised(text: pl.Expr) -> pl.Expr:
-    """Lower case, typographic apostrophes made plain, everything but letters, digits and apostrophes a space."""
+def normalised(text: pl.Expr, joiner: str = " ") -> pl.Expr:
+    """Lower case, typographic apostrophes made plain, everything but letters, digits and apostrophes a space.
+
+    Without a joiner nothing stands for it, and letters that look alike at other widths are made one.
+    """
+    if not joiner:
+        return text.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", "")
     return (
         text.str.to_lowercase()
         .str.replace_all("’", "'", literal=True)
@@ -124,20 +129,32 @@ def normalised(text: pl.Expr) -> pl.Expr:
     )
 
 
-def only_backchannels(text: pl.Series, lexicon: Lexicon) -> Mask:
-    """Which texts are nothing but listener responses. Null is not."""
+def matches(text: pl.Series, pattern: str, joiner: str) -> Mask:
+    """Which texts match a lexicon's pattern. Null does not."""
     answer = pl.DataFrame({"text": text}).select(
-        normalised(pl.col("text")).str.contains(lexicon.backchannel_pattern).fill_null(False)
+        normalised(pl.col("text"), joiner).str.contains(pattern).fill_null(False)
     )
     return np.asarray(answer.to_series().to_numpy(), dtype=np.bool_)
 
 
+def only_backchannels(text: pl.Series, lexicon: Lexicon) -> Mask:
+    """Which texts are nothing but listener responses. Null is not."""
+    return matches(text, lexicon.backchannel_pattern, lexicon.joiner)
+
+
+def says_nothing(text: pl.Series, lexicon: Lexicon) -> Mask:
+    """Which texts are nothing but listener responses and hesitations. Null is not."""
+    return matches(text, lexicon.idle_pattern, lexicon.joiner)
+
+
 def ends_asking(text: pl.Series, punctuated: Mask, lexicon: Lexicon) -> Mask:
-    """Which texts end with a question: by its mark, or by its opening words where the recogniser writes no marks."""
+    """Which texts end with a question: by its mark or ending, or by its opening words where there are no marks."""
+    plain = normalised(pl.col("text"), lexicon.joiner)
+    by_mark = pl.col("text").str.contains(ENDS_ASKING) | plain.str.contains(lexicon.question_end_pattern)
     answer = pl.DataFrame({"text": text, "punctuated": punctuated}).select(
         pl.when(pl.col("punctuated"))
-        .then(pl.col("text").str.contains(ENDS_ASKING))
-        .otherwise(normalised(pl.col("text")).str.contains(lexicon.question_pattern))
+        .then(by_mark)
+        .otherwise(plain.str.contains(lexicon.question_pattern))
         .fill_null(False)
     )
     return np.asarray(answer.to_series().to_numpy(), dtype=np.bool_)
@@ -149,20 +166,26 @@ def traits(text: pl.Series, last_ipu: pl.Series, punctuated: Mask, lexicon: Lexi
     ``last_ipu`` is the text of a turn's last IPU with words: its last sentence, where there are no full stops.
     """
     frame = pl.DataFrame({"text": text, "last_ipu": last_ipu, "punctuated": punctuated})
-    marked = pl.col("punctuated")
-    asks = pl.col("text").str.contains(ASKS)
+    marked, known = pl.col("punctuated"), pl.lit(bool(lexicon.language))
+    whole, tail = pl.col("whole"), pl.col("tail")
     opens_asking = pl.any_horizontal(pl.col("whole", "tail").str.contains(lexicon.question_pattern))
-    tail_asks = pl.col("tail").str.contains(lexicon.question_pattern)
-    tail = pl.when(marked).then(pl.col("text").str.extract(LAST_SENTENCE)).otherwise(pl.col("last_ipu"))
+    tail_asks = tail.str.contains(lexicon.question_pattern)
+    marked_asks = pl.col("text").str.contains(ASKS) | tail.str.contains(lexicon.question_end_pattern)
+    marked_asks_last = pl.col("text").str.contains(ENDS_ASKING) | tail.str.contains(lexicon.question_end_pattern)
+    last = pl.when(marked).then(pl.col("text").str.extract(LAST_SENTENCE)).otherwise(pl.col("last_ipu"))
+
     closes = pl.any_horizontal(pl.col("tail", "whole").str.contains(lexicon.closing_pattern))
-    answers = pl.col("whole").str.contains(lexicon.polite_answer_pattern)
-    asks_last = pl.when(marked).then(pl.col("text").str.contains(ENDS_ASKING)).otherwise(tail_asks)
-    is_question = pl.when(marked).then(asks).otherwise(opens_asking)
+    closes |= ~marked & whole.str.contains(lexicon.misheard_closing_pattern)
+    answers = whole.str.contains(lexicon.polite_answer_pattern)
+    asks_last = pl.when(marked).then(marked_asks_last).otherwise(tail_asks)
     finished = pl.col("text").str.contains(SENTENCE_END + "$") & ~pl.col("text").str.contains(TRAILS_OFF)
-    # "Where are you from" ends as no statement does.
-    left_open = pl.col("tail").str.contains(lexicon.unfinished_pattern) & ~tail_asks
-    return frame.with_columns(normalised(pl.col("text")).alias("whole"), normalised(tail).alias("tail")).select(
-        is_question.alias("is_question"),
-        (closes & ~answers & ~asks_last).alias("is_closing"),
+    # "Where are you from" ends as no statement does, "yes it is" as an answer may.
+    left_open = tail.str.contains(lexicon.unfinished_pattern) & ~tail_asks
+    left_open &= ~tail.str.contains(lexicon.finished_pattern)
+    return frame.with_columns(
+        normalised(pl.col("text"), lexicon.joiner).alias("whole"), normalised(last, lexicon.joiner).alias("tail")
+    ).select(
+        pl.when(marked).then(marked_asks).when(known).then(opens_asking).otherwise(None).alias("is_question"),
+        pl.when(known).then(closes & ~answers & ~asks_last).otherwise(None).alias("is_closing"),
         pl.when(marked).then(finished).when(left_open).then(False).otherwise(None).alias("is_complete"),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -14,23 +15,41 @@ from timing.batch import CHANNELS, by_side, number, span_lists, speech
 from timing.config import TurnRules
 from timing.floor import floor_transfers
 from timing.intervals import FAR, NONE, Index, Mask, Spans, pick, union
-from timing.lexicon import load
+from timing.lexicon import Lexicon, spoken
 from timing.transcript import assign, joined, read_words, said_in, traits
 
 
 def find_turns(
-    activity: pl.DataFrame, words: pl.DataFrame | None, dialogue_ids: Sequence[str], rules: TurnRules
+    activity: pl.DataFrame,
+    words: pl.DataFrame | None,
+    dialogue_ids: Sequence[str],
+    rules: TurnRules,
+    languages: Mapping[str, str | None] = MappingProxyType({}),
 ) -> pl.DataFrame:
     """Rows of the table ``turns`` for all dialogues of a batch.
 
-    ``activity`` and ``words`` are rows of these tables. A side without undropped words is read by its activity alone.
+    ``activity`` and ``words`` are rows of these tables, ``languages`` maps a dialogue's id to its language where it is
+    known. A side without undropped words is read by its activity alone, and so are words of a language that has no
+    lexicon; its dialogues have no ``lexicon``.
     """
-    lexicon = load(rules.language)
+    lexicons = {language: spoken(language, rules.language) for language in {None, *languages.values()}}
+    by_name = {lexicon.language: lexicon for lexicon in lexicons.values()}
+    groups: dict[str, list[str]] = {}
+    for dialogue_id in dialogue_ids:
+        groups.setdefault(lexicons[languages.get(dialogue_id)].language, []).append(dialogue_id)
+    parts = [_turns_in(activity, words, ids, rules, by_name[name]) for name, ids in groups.items()]
+    return pl.concat(parts) if parts else TURNS.empty()
+
+
+def _turns_in(
+    activity: pl.DataFrame, words: pl.DataFrame | None, dialogue_ids: Sequence[str], rules: TurnRules, lexicon: Lexicon
+) -> pl.DataFrame:
+    """``find_turns`` of dialogues that share a lexicon."""
     heard = read_words(by_side(number(words, dialogue_ids)) if words is not None else None)
     ipus = speech(by_side(number(activity, dialogue_ids)), rules.ipu_bridge_ms - 1)
     owner = assign(heard, ipus)
     ipus, owner = _without_blips(ipus, owner, rules)
-    said = said_in(ipus, heard, owner)
+    said = said_in(ipus, heard, owner, lexicon.joiner)
     aside = backchannel_ipus(said, rules, lexicon)
     turns, aside_turn, turn = _merge(ipus, aside, rules)
 
@@ -38,7 +57,7 @@ def find_turns(
     order = np.argsort(turn, kind="stable")
     turn, first = turn[order], np.searchsorted(turn[order], np.arange(len(turns)))
     texts, counts = said.text.gather(order), said.n_words[order]
-    text = joined(turn, texts, len(turns))
+    text = joined(turn, texts, len(turns), lexicon.joiner)
     dialogue = turns.group // 2
     floor_turn, fto_ms, transfer = floor_transfers(turns, ~aside_turn, ipus.take(~aside))
     n_words = np.bincount(turn, weights=counts, minlength=len(turns)).astype(np.int64)
@@ -57,6 +76,7 @@ def find_turns(
             "floor_turn": floor_turn,
             "fto_s": array_to_s(fto_ms),
             "transfer": transfer,
+            "lexicon": pl.Series([lexicon.language or None], dtype=pl.String).new_from_index(0, len(turns)),
         }
     ).hstack(traits(text, _last_said(turn, texts, counts, len(turns)), said.punctuated[order][first], lexicon))
     return rows.with_columns(

@@ -40,7 +40,7 @@ def test_the_table_of_words_may_be_missing() -> None:
 def test_a_limit_of_detect_changes_its_issues_and_is_none_of_turns() -> None:
     patient = Detect(DetectConfig(no_response_ms=12_000))
     assert patient.variant != Detect().variant
-    assert set(TurnsConfig.model_fields) & set(DetectConfig.model_fields) == {"language", "vad_tolerance_ms"}
+    assert set(TurnsConfig.model_fields) & set(DetectConfig.model_fields) == {"vad_tolerance_ms"}
     assert TIMING_EVENTS.conform(patient.process(batch(words=True)).rows).filter(event="C").is_empty()
 
 

@@ -62,6 +62,7 @@ def test_a_short_answer_to_the_models_question_wants_a_reply() -> None:
         pytest.param(Log(model=[(1, 4, TELL)], user=[(5, 6, "Okay, thanks, bye.")], duration=20), id="goodbye"),
         pytest.param(Log(model=[(1, 4, TELL)], user=[(5, 7, "Great, that is all.")], duration=20), id="closing"),
         pytest.param(Log(model=[(1, 4, TELL)], user=[(5, 5.5, "Oh, I see.")], duration=20), id="acknowledgement"),
+        pytest.param(Log(model=[(1, 4, TELL)], user=[(5, 5.5, "um")], duration=20), id="hesitation"),
     ],
 )
 def test_no_c(log: Log) -> None:

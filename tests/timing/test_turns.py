@@ -91,6 +91,19 @@ def test_a_word_with_a_comma_and_more_to_come_begins_a_sentence() -> None:
     assert kinds(log, "model") == [("utterance", 4.0, 7.0)]
 
 
+@pytest.mark.parametrize(("text", "kind"), [("um", "utterance"), ("uh", "utterance"), ("um hm", "backchannel")])
+def test_who_says_um_wants_to_speak(text: str, kind: str) -> None:
+    log = Log(model=[(1, 4, TELL), (4.4, 8)], user=[(3, 3.4, text)])
+    assert [one for one, _, _ in kinds(log, "user")] == [kind]
+
+
+def test_each_of_several_backchannels_may_be_long() -> None:
+    log = Log(model=[(1, 9, TELL)], user=[(3, 3.8, "uh-huh"), (4.3, 5.2, "yeah")])
+    assert kinds(log, "user") == [("backchannel", 3.0, 5.2)]
+    slow = Log(model=[(1, 9, TELL)], user=[(3, 4.6, "uh-huh")])
+    assert kinds(slow, "user") == [("utterance", 3.0, 4.6)]
+
+
 def test_blips_make_no_turn_and_move_no_edge() -> None:
     log = Log(model=[], user=[(1, 3), (3.6, 3.75), (9, 9.1), (12, 13), (13.4, 13.5), (13.9, 15)])
     assert kinds(log, "user") == [("utterance", 1.0, 3.0), ("utterance", 12.0, 15.0)]
@@ -148,6 +161,8 @@ def test_traits_without_punctuation() -> None:
         "okay so can you tell me about rice": (True, False, None),
         "it is nine should i tell you more about that": (True, False, None),
         "where are you from": (True, False, None),
+        "when does it rain": (True, False, None),
+        "when i was in spain it rained": (False, False, None),
         "okay thanks bye": (False, True, None),
         "it was raining": (False, False, None),
         "we went to the": (False, False, False),
@@ -155,6 +170,57 @@ def test_traits_without_punctuation() -> None:
     logs = [Log(model=[], user=[(1, 3, text)], name=str(i)) for i, text in enumerate(said)]
     rows = turns_of(logs).select("is_question", "is_closing", "is_complete").rows()
     assert rows == list(said.values())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "great that useful good by",
+        "okay to just buy",
+        "thanks by",
+        "then q goodbye",
+        "thats all thanks",
+        "see you tomorrow night",
+    ],
+)
+def test_a_goodbye_as_recognisers_mishear_it(text: str) -> None:
+    assert turns_of([Log([], [(1, 3, text)])])["is_closing"].to_list() == [True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "buy",
+        "i want something to buy",
+        "okay where is a good place to buy",
+        "Okay, stand by.",
+        "thanks for waiting now tell me about rice",
+        "thank you and what is rice",
+        "it took so long",
+        "i would like to see you",
+        "no thanks",
+        "how do the french say goodbye",
+    ],
+)
+def test_what_only_sounds_like_a_goodbye(text: str) -> None:
+    assert turns_of([Log([], [(1, 3, text)])])["is_closing"].to_list() == [False]
+
+
+@pytest.mark.parametrize(
+    ("text", "complete"),
+    [
+        ("my neighbor says that the whole street will have to", False),
+        ("the thing i have to tell you is that it is", False),
+        ("well i'll", False),
+        ("i feel rather ill", None),
+        ("yes i think it is", None),
+        ("i wonder what time it is", None),
+        ("oh really", None),
+        ("no not really", None),
+    ],
+)
+def test_short_answers_end_where_sentences_do_not(text: str, complete: bool | None) -> None:
+    assert turns_of([Log([], [(1, 3, text)])])["is_complete"].to_list() == [complete]
 
 
 def test_a_goodbye_after_a_question_closes_without_punctuation_too() -> None:
