@@ -26,7 +26,7 @@ class MendConfig(BaseModel):
     """Step of the search for that offset, seconds: half a frame."""
     offset_suspect: float = Field(0.15, ge=0, le=1)
     """Channels whose words and speech disagree over less than this share of their time keep their times."""
-    offset_gain: float = Field(0.6, ge=0, le=1)
+    offset_gain: float = Field(0.8, ge=0, le=1)
     """An offset must take away at least this share of the disagreement, or the times stay."""
     offset_cost_s: NonNegativeFloat = 2.0
     """A change of the offset within a log must bring this many more seconds of words onto speech."""

@@ -99,7 +99,7 @@ class _Rules:
         n = self.config.rate_words
         if len(said) >= n:
             first, last = np.arange(len(said) - n + 1), np.arange(n - 1, len(said))
-            seconds = (np.maximum(said.end[last], said.start[last]) - said.start[first]) / 1000
+            seconds = (said.end[last] - said.start[first]) / 1000
             letters = np.concatenate(([0.0], np.cumsum(said.letters)))
             fast = (n > most_words[first] * seconds) | (letters[n:] - letters[:-n] > most_letters[first] * seconds)
             fast &= said.group[first] == said.group[last]

@@ -184,12 +184,13 @@ def _ascending(start: IntMs, group: IntMs) -> IntMs:
 
 def _apart(words: pl.DataFrame, start: IntMs, end: IntMs, group: IntMs) -> IntMs:
     """Ends cut at the next word's start, but where both words came overlapping and were left where they were."""
-    as_it_came = (words["start_s"] == words["was_start_s"]).fill_null(False).to_numpy()
-    as_it_came &= (words["end_s"] == words["was_end_s"]).fill_null(False).to_numpy()
-    as_it_came &= end == on_axis(group, words["end_s"])
+    starts, ends = (
+        on_axis(group, words[f"was_{edge}_s"].fill_null(-1.0)) == time
+        for edge, time in (("start", start), ("end", end))
+    )
     _, last = neighbours_differ(group)
     following = np.append(start[1:], 0)[: len(start)]
-    untouched = as_it_came & np.append(as_it_came[1:], False)[: len(start)]
+    untouched = starts & ends & np.append(starts[1:], False)[: len(start)]
     return np.where(last | untouched, end, np.minimum(end, np.maximum(following, start)))
 
 
@@ -209,10 +210,13 @@ def _widen(
     for _round in range(_ROUNDS):
         narrow = np.flatnonzero((end - start < least) & ~last)
         behind = narrow + 1
-        able = (start[behind] == start[narrow]) & (end[behind] - start[behind] >= 2 * least)
-        narrow, behind = narrow[able], behind[able]
-        share = (end[behind] - start[behind]) * usual[narrow] // (usual[narrow] + usual[behind])
-        end[narrow] = start[narrow] + np.maximum(share, least)
+        shared = np.minimum(end[behind], np.where(last[behind], end[behind], start[(behind + 1) % len(start)]))
+        shared = np.where(start[behind] == start[narrow], shared - start[behind], 0)
+        able = shared >= 2 * least
+        narrow, behind, shared = narrow[able], behind[able], shared[able]
+        share = shared * usual[narrow] // (usual[narrow] + usual[behind])
+        end[narrow] = start[narrow] + np.clip(share, least, shared - least)
+        end[behind] = start[behind] + shared
         start[behind] = end[narrow]
         widened[narrow] = True
     return start, end, widened

@@ -10,7 +10,7 @@ from audio.asr import HEARD
 from schemas.activity import ACTIVITY
 
 Spans = list[tuple[float, float]]
-LOG_S = 60.0
+LOG_S = 120.0
 
 
 def activity(
