@@ -150,6 +150,8 @@ class _Rules:
         loudest = model_db[dialogue] + leak_db + self.config.echo_margin_db
         stretches = said.stretches(to_ms(self.config.stretch_s))
         quiet = stretches.most(self._level_db(said)) <= loudest[said.group[stretches.first]]
+        if not quiet.any():
+            return np.zeros(len(said), dtype=np.bool_)
         heard, source = np.flatnonzero(quiet[stretches.of_word]), np.flatnonzero(is_model[said.group])
         # One axis for every word of a dialogue, on the log's own clock.
         n_tokens = int(said.token.max()) + 1

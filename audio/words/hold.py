@@ -5,45 +5,35 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from audio.words.channels import APART_MS, Mask, Speech, number, on_axis
-from schemas.clock import IntMs, array_to_s, to_ms
+from audio.words.channels import APART_MS, Mask, Speech, in_order, on_axis
+from schemas.clock import IntMs, array_to_s
 from schemas.reasons import WordDoubt
 
 
-def hold_to_speech(words: pl.DataFrame, activity: pl.DataFrame, tolerance_s: float, bridge_s: float) -> pl.DataFrame:
-    """Words (``HEARD`` and dialogue_id) with their place on the channel, snapped to its speech or marked as dropped.
+def hold_to_speech(words: pl.DataFrame, speech: Speech, tolerance_ms: int) -> pl.DataFrame:
+    """Numbered words in order, snapped to the speech of their channel or marked as dropped.
 
-    A word belongs to the own-channel speech it overlaps most, else to the one at most ``tolerance_s`` away. It may not
+    A word belongs to the own-channel speech it overlaps most, else to the one at most ``tolerance_ms`` away. It may not
     start before that speech; one that lies before it altogether is moved there whole. Recognisers start the first word
-    after a silence seconds early, so its end is the better time. Gaps in the speech below ``bridge_s`` do not part it.
-    A time that is a guess stays `interpolated`.
+    after a silence seconds early, so its end is the better time. A time that is a guess stays `interpolated`.
     """
-    words, activity = number(words, activity)
-    words = words.sort("group", "start_s", maintain_order=True)
-    speech = Speech.of(activity).bridged(to_ms(bridge_s))
+    words = in_order(words)
     group = words["group"].to_numpy()
     was = on_axis(group, words["start_s"])
-    start, end, held = _snap(was, on_axis(group, words["end_s"]), speech, to_ms(tolerance_s))
+    start, end, held = _snap(was, on_axis(group, words["end_s"]), speech, tolerance_ms)
     snapped = pl.Series(start != was) & (words["timing_source"] != "interpolated")
-    empty = pl.col("text") == ""
-    held_words = words.with_columns(
-        pl.Series("start_s", array_to_s(start - group * APART_MS)),
-        pl.Series("end_s", array_to_s(end - group * APART_MS)),
-        pl.when(snapped).then(pl.lit("snapped")).otherwise("timing_source").alias("timing_source"),
-        pl.when(empty)
-        .then(pl.lit(WordDoubt.EMPTY_TEXT.value))
-        .when(~pl.Series(held))
-        .then(pl.lit(WordDoubt.NO_OWN_SPEECH.value))
-        .alias("dropped"),
+    return in_order(
+        words.with_columns(
+            pl.Series("start_s", array_to_s(start - group * APART_MS)),
+            pl.Series("end_s", array_to_s(end - group * APART_MS)),
+            pl.when(snapped).then(pl.lit("snapped")).otherwise("timing_source").alias("timing_source"),
+            pl.when(pl.col("text") == "")
+            .then(pl.lit(WordDoubt.EMPTY_TEXT.value))
+            .when(~pl.Series(held))
+            .then(pl.lit(WordDoubt.NO_OWN_SPEECH.value))
+            .alias("dropped"),
+        )
     )
-    return indexed(held_words.sort("group", "start_s", maintain_order=True))
-
-
-def indexed(words: pl.DataFrame) -> pl.DataFrame:
-    """Numbered words in the order of their channel, with that order as ``word_index`` and no ``group``."""
-    group = words["group"].to_numpy()
-    position = np.arange(len(group)) - np.searchsorted(group, group, side="left")
-    return words.with_columns(pl.Series("word_index", position, dtype=pl.Int64)).drop("group")
 
 
 def _snap(start: IntMs, end: IntMs, speech: Speech, tolerance: int) -> tuple[IntMs, IntMs, Mask]:

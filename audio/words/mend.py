@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from audio.words.channels import APART_MS, Mask, Speech, neighbours_differ, number, on_axis
+from audio.words.channels import APART_MS, Mask, Speech, in_order, neighbours_differ, number, on_axis
 from audio.words.config import MendConfig
 from audio.words.drift import offsets
-from audio.words.hold import hold_to_speech, indexed
+from audio.words.hold import hold_to_speech
 from audio.words.language import letters, of_dialogues
 from schemas.clock import IntMs, array_to_s, to_ms
 
@@ -30,24 +30,26 @@ def mend(words: pl.DataFrame, activity: pl.DataFrame, dialogues: pl.DataFrame, c
     dialogue_id and language. Afterwards starts ascend on every channel, no word is left out, and words overlap only
     where they came so.
     """
-    timed = _with_times(words, activity, dialogues, config)
-    held = hold_to_speech(timed, activity, config.speech_tolerance_s, config.bridge_s)
-    return _fitted(held, activity, dialogues, config)
+    words, activity = number(words, activity)
+    words = words.with_columns(pl.col("start_s", "end_s").fill_nan(None)).with_columns(
+        pl.col("start_s").alias("was_start_s"),
+        pl.col("end_s").alias("was_end_s"),
+        pl.Series("letters", letters(words["text"])),
+    )
+    speech = Speech.of(activity).bridged(to_ms(config.bridge_s))
+    timed = _with_times(in_order(words), activity, dialogues, speech, config)
+    held = hold_to_speech(timed, speech, to_ms(config.speech_tolerance_s))
+    fitted = _fitted(held, activity, dialogues, speech, config)
+    group = fitted["group"].to_numpy()
+    position = np.arange(len(group)) - np.searchsorted(group, group, side="left")
+    indexed = fitted.with_columns(pl.Series("word_index", position, dtype=pl.Int64))
+    return indexed.drop("was_start_s", "was_end_s", "letters", "group")
 
 
 def _with_times(
-    words: pl.DataFrame, activity: pl.DataFrame, dialogues: pl.DataFrame, config: MendConfig
+    words: pl.DataFrame, activity: pl.DataFrame, dialogues: pl.DataFrame, speech: Speech, config: MendConfig
 ) -> pl.DataFrame:
-    """The words in order, every one with times; ``was_start_s`` and ``was_end_s`` keep those it came with."""
-    words, activity = number(words, activity)
-    words = words.with_columns(pl.col("start_s", "end_s").fill_nan(None)).with_columns(
-        pl.col("start_s").alias("was_start_s"), pl.col("end_s").alias("was_end_s")
-    )
-    place = pl.col("start_s")
-    if words["start_s"].null_count():
-        place = place.forward_fill().over("group").fill_null(-np.inf)
-    words = words.sort("group", place, maintain_order=True)
-    speech = Speech.of(activity).bridged(to_ms(config.bridge_s))
+    """The words, every one with times that fit the speech as a whole."""
     group = words["group"].to_numpy()
     has_start = words["start_s"].is_not_null().to_numpy()
     start = on_axis(group, words["start_s"].fill_null(0.0))
@@ -64,7 +66,7 @@ def _with_times(
         pl.Series("start_s", array_to_s(start - group * APART_MS)),
         pl.Series("end_s", array_to_s(end - group * APART_MS)),
         source.otherwise("timing_source").alias("timing_source"),
-    ).drop("group")
+    )
 
 
 def _between_neighbours(
@@ -111,10 +113,10 @@ def _between_neighbours(
     return np.where(has_start, start, spread_start), np.where(has_start, end, spread_end)
 
 
-def _fitted(words: pl.DataFrame, activity: pl.DataFrame, dialogues: pl.DataFrame, config: MendConfig) -> pl.DataFrame:
+def _fitted(
+    words: pl.DataFrame, activity: pl.DataFrame, dialogues: pl.DataFrame, speech: Speech, config: MendConfig
+) -> pl.DataFrame:
     """Held words no longer than they can be, no shorter than there is room for, within the log."""
-    words, activity = number(words, activity)
-    speech = Speech.of(activity).bridged(to_ms(config.bridge_s))
     group = words["group"].to_numpy()
     start, end = on_axis(group, words["start_s"]), on_axis(group, words["end_s"])
     held = words["dropped"].is_null().to_numpy()
@@ -142,8 +144,7 @@ def _fitted(words: pl.DataFrame, activity: pl.DataFrame, dialogues: pl.DataFrame
         .then(pl.lit("snapped"))
         .otherwise("timing_source")
     )
-    words = words.with_columns(start_s.alias("start_s"), end_s.alias("end_s"), source.alias("timing_source"))
-    return indexed(words.drop("was_start_s", "was_end_s", "word_index"))
+    return words.with_columns(start_s.alias("start_s"), end_s.alias("end_s"), source.alias("timing_source"))
 
 
 def _speech_end(start: IntMs, speech: Speech) -> IntMs:
@@ -162,7 +163,7 @@ def _not_drawn_out(
     A text of several words is left alone: there may be pauses in it.
     """
     seconds = of_dialogues(words, dialogues, "longest_word_s")
-    seconds = seconds + letters(words["text"]) * of_dialogues(words, dialogues, "longest_letter_s")
+    seconds = seconds + words["letters"].to_numpy() * of_dialogues(words, dialogues, "longest_letter_s")
     longest = np.asarray(np.rint(seconds * 1000), dtype=np.int64)
     single = ~words["text"].str.contains(_SEVERAL_WORDS).to_numpy()
     drawn_out = held & single & (end - start > longest)
@@ -224,7 +225,7 @@ def _widen(
 
 def _usual_ms(words: pl.DataFrame, dialogues: pl.DataFrame) -> IntMs:
     """How long each word usually lasts, ms, at least 1."""
-    seconds = np.maximum(letters(words["text"]), 1) / of_dialogues(words, dialogues, "usual_letters_per_s")
+    seconds = np.maximum(words["letters"].to_numpy(), 1) / of_dialogues(words, dialogues, "usual_letters_per_s")
     return np.asarray(np.maximum(np.rint(seconds * 1000), 1), dtype=np.int64)
 
 

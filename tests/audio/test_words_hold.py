@@ -9,14 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audio.words.channels import Speech, number
 from audio.words.hold import hold_to_speech
+from schemas.clock import to_ms
 from schemas.words import WORDS
 from tests.audio.words_frames import Spans, activity, heard
 
 
+def hold(words: pl.DataFrame, activity_rows: pl.DataFrame, tolerance_s: float, bridge_s: float) -> pl.DataFrame:
+    numbered, rows = number(words, activity_rows)
+    frame = hold_to_speech(numbered, Speech.of(rows).bridged(to_ms(bridge_s)), to_ms(tolerance_s))
+    return frame.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).over("group").alias("word_index")).drop("group")
+
+
 def held(words: pl.DataFrame, spans: Spans, tolerance_s: float = 0.25) -> list[tuple[Any, ...]]:
     speech = activity({("d", "model"): spans, ("d", "user"): [(0.0, 60.0)]})
-    frame = hold_to_speech(words, speech, tolerance_s, 0.0)
+    frame = hold(words, speech, tolerance_s, 0.0)
     return frame.select("text", "start_s", "end_s", "timing_source", "dropped").rows()
 
 
@@ -48,7 +56,7 @@ def test_words_of_a_silent_channel_are_all_dropped() -> None:
 
 def test_the_other_channels_speech_holds_nothing() -> None:
     words = pl.concat([heard(("m", 1.0, 1.2)), heard(("u", 1.0, 1.2), channel="user")])
-    frame = hold_to_speech(words, activity({("d", "user"): [(0.9, 1.5)], ("d", "model"): []}), 0.25, 0.0)
+    frame = hold(words, activity({("d", "user"): [(0.9, 1.5)], ("d", "model"): []}), 0.25, 0.0)
 
     assert dict(frame.select("channel", "dropped").rows()) == {"model": "no_own_speech", "user": None}
 
@@ -57,11 +65,9 @@ def test_many_dialogues_at_once_are_as_one_by_one() -> None:
     speech = {("a", "model"): [(1.0, 2.0)], ("b", "model"): [(3.0, 4.0)], ("c", "user"): [(5.0, 6.0)]}
     parts = [heard(("x", 0.9, 1.5), ("y", 3.5, 3.6), name=name, channel=side) for name, side in speech]
 
-    together = hold_to_speech(pl.concat(parts), activity(speech), 0.25, 0.0)
+    together = hold(pl.concat(parts), activity(speech), 0.25, 0.0)
 
-    alone = [
-        hold_to_speech(part, activity({key: speech[key]}), 0.25, 0.0) for part, key in zip(parts, speech, strict=True)
-    ]
+    alone = [hold(part, activity({key: speech[key]}), 0.25, 0.0) for part, key in zip(parts, speech, strict=True)]
     assert together.equals(pl.concat(alone))
 
 
@@ -79,7 +85,7 @@ SPANS = st.lists(st.integers(1, 400), max_size=16, unique=True).map(
 def test_what_holds_of_every_word(spans: Spans, words: list[tuple[int, int]], tolerance_s: float) -> None:
     given_words = [(str(i), start / 1000, (start + length) / 1000) for i, (start, length) in enumerate(words)]
 
-    frame = hold_to_speech(heard(*given_words), activity({("d", "model"): spans}), tolerance_s, 0.0)
+    frame = hold(heard(*given_words), activity({("d", "model"): spans}), tolerance_s, 0.0)
 
     WORDS.conform(frame.with_columns(pl.lit("given").alias("asr")))
     assert frame["start_s"].is_sorted()
@@ -102,7 +108,7 @@ def test_what_holds_of_every_word(spans: Spans, words: list[tuple[int, int]], to
 def test_short_gaps_of_the_speech_do_not_part_it() -> None:
     speech = activity({("d", "model"): [(10.0, 10.5), (10.6, 11.0)]})
 
-    parted, bridged = (hold_to_speech(heard(("w", 10.3, 10.9)), speech, 0.25, gap) for gap in (0.1, 0.2))
+    parted, bridged = (hold(heard(("w", 10.3, 10.9)), speech, 0.25, gap) for gap in (0.1, 0.2))
 
     assert (parted["start_s"].item(), bridged["start_s"].item()) == (10.6, 10.3)
 
