@@ -24,13 +24,14 @@ class MendConfig(BaseModel):
     """Furthest that words are moved as a whole to fit the speech, seconds either way; 0 leaves them."""
     offset_step_s: PositiveFloat = 0.04
     """Step of the search for that offset, seconds: half a frame."""
-    offset_suspect: float = Field(0.15, ge=0, le=1)
-    """Channels whose words and speech disagree over less than this share of their time keep their times."""
+    offset_suspect: float = Field(0.08, ge=0, le=1)
+    """Channels with at most this share of their words' time outside their speech keep their times, and others must
+    come down to it; true words have at most 0.04 there."""
     offset_gain: float = Field(0.8, ge=0, le=1)
-    """An offset must take away at least this share of the disagreement, or the times stay."""
+    """An offset must bring at least this share of that time into speech, or the times stay."""
     offset_cost_s: NonNegativeFloat = 2.0
     """A change of the offset within a log must bring this many more seconds of words onto speech."""
-    offset_runs: NonNegativeInt = 4
+    offset_runs: NonNegativeInt = 3
     """A new offset must hold for so many stretches of words, each with two edges to agree."""
 
 

@@ -115,5 +115,6 @@ def _clearly_better(
     ]
     crossing = np.append(False, (start + shift)[1:] < (end + shift)[:-1]) & ~opens
     keeps_order = np.bincount(channel, crossing) == 0
-    better = outside[1] <= (1 - config.offset_gain) * outside[0]
+    length = np.bincount(channel, end - start)
+    better = outside[1] <= np.minimum((1 - config.offset_gain) * outside[0], config.offset_suspect * length)
     return np.asarray((better & keeps_order)[channel], dtype=np.bool_)
