@@ -11,7 +11,7 @@ import math
 import numpy as np
 import polars as pl
 
-from audio.words.channels import APART_MS, CHANNEL, Mask, Speech, number
+from audio.words.channels import APART_MS, CHANNEL, Mask, Speech, in_order, number
 from audio.words.config import WordsConfig
 from audio.words.language import of_dialogues, plain, silence_pattern
 from audio.words.loops import loops
@@ -31,7 +31,7 @@ def doubt(words: pl.DataFrame, activity: pl.DataFrame, dialogues: pl.DataFrame, 
     """
     columns = words.columns
     words, activity = number(words, activity)
-    words = words.sort("group", "word_index")
+    words = in_order(words)
     said = Said.of(words)
     said = said.take(words["dropped"].is_null().to_numpy())
     rules = _Rules(words, activity, dialogues, config)
