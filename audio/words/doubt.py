@@ -81,8 +81,11 @@ class _Rules:
             found = loops(said, n, at_least)
             last = found.stop - 1
             spoken_ms = self.speech.until(said.end[last]) - self.speech.until(said.start[found.first])
-            rate = (letters[found.stop] - letters[found.first]) / np.maximum(spoken_ms / 1000, 1e-3)
-            natural = (rate >= rate_low[found.first]) & (rate <= rate_high[found.first])
+            said_letters = letters[found.stop] - letters[found.first]
+            # Short words take longer than their letters: at a slow tempo the space counts too.
+            fast_enough = 1000 * (said_letters + found.stop - found.first) >= rate_low[found.first] * spoken_ms
+            slow_enough = 1000 * said_letters <= rate_high[found.first] * spoken_ms
+            natural = fast_enough & slow_enough
             never_said = (found.repeats >= math.ceil(self.config.loop_never_said * at_least)) & ~given[found.first]
             goes = ~natural | never_said
             keep = np.where(natural, self.config.loop_keep, 1)

@@ -52,6 +52,8 @@ def reasons(words: Timed, spans: Spans, tag: str | None = "en", asr: str = "fast
         ("thank you thank you thank you so much", 2.0),
         ("Hello? Are you there? Hello? Are you there? Hello? Are you there?", 4.0),
         ("ha ha ha", 0.6),
+        ("No, no, no, no, no, no!", 3.0),
+        ("I I I I I I think so", 2.6),
         ("one two three one two three one two three one two three", 3.2),
     ],
 )
@@ -63,7 +65,7 @@ def test_what_people_repeat_stays(text: str, seconds: float) -> None:
     ("text", "times", "seconds", "stay"),
     [
         ("thank you.", 4, 0.9, 2),
-        ("thank you.", 4, 9.0, 2),
+        ("thank you.", 4, 12.0, 2),
         ("thank you.", 6, 3.2, 6),
         ("you", 30, 9.0, 3),
         ("I don't know what to do with all of this right now.", 8, 20.0, 36),
