@@ -29,6 +29,8 @@ class MendConfig(BaseModel):
     come down to it; true words have at most 0.04 there."""
     offset_gain: float = Field(0.8, ge=0, le=1)
     """An offset must bring at least this share of that time into speech, or the times stay."""
+    offset_fill: float = Field(0.6, ge=0, le=1)
+    """Words moved by an offset must fill at least this share of the speech they come to lie in: what was said there."""
     offset_cost_s: NonNegativeFloat = 2.0
     """A change of the offset within a log must bring this many more seconds of words onto speech."""
     offset_runs: NonNegativeInt = 3

@@ -110,11 +110,23 @@ def _clearly_better(
     """For every stretch: its channel agrees far better with the offsets, and its stretches stay in order."""
     opens, _ = neighbours_differ(start // APART_MS)
     channel = np.cumsum(opens) - 1
-    outside = [
-        np.bincount(channel, (end - start) - (speech.until(end + by) - speech.until(start + by))) for by in (0, shift)
-    ]
+    length = np.bincount(channel, end - start)
+    inside = [np.bincount(channel, speech.until(end + by) - speech.until(start + by)) for by in (0, shift)]
+    outside_now = np.minimum((1 - config.offset_gain) * (length - inside[0]), config.offset_suspect * length)
+    better = length - inside[1] <= outside_now
+    fills = inside[1] >= config.offset_fill * _held_ms(start + shift, end + shift, opens, speech)
     crossing = np.append(False, (start + shift)[1:] < (end + shift)[:-1]) & ~opens
     keeps_order = np.bincount(channel, crossing) == 0
-    length = np.bincount(channel, end - start)
-    better = outside[1] <= np.minimum((1 - config.offset_gain) * outside[0], config.offset_suspect * length)
-    return np.asarray((better & keeps_order)[channel], dtype=np.bool_)
+    return np.asarray((better & fills & keeps_order)[channel], dtype=np.bool_)
+
+
+def _held_ms(start: IntMs, end: IntMs, opens: Mask, speech: Speech) -> IntMs:
+    """Length of all the speech that any stretch of a channel lies in, by channel."""
+    touched = np.zeros(len(speech) + 1, dtype=np.int64)
+    np.add.at(touched, np.searchsorted(speech.end, start, side="right"), 1)
+    np.add.at(touched, np.searchsorted(speech.start, end, side="left"), -1)
+    lengths = np.where(np.cumsum(touched)[:-1] > 0, speech.end - speech.start, 0)
+    upto = np.concatenate(([0], np.cumsum(lengths)))
+    group = start[opens] // APART_MS
+    first, stop = (np.searchsorted(speech.start, (group + n) * APART_MS) for n in (0, 1))
+    return np.asarray(upto[stop] - upto[first], dtype=np.int64)

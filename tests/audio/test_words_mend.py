@@ -205,6 +205,15 @@ def test_invented_words_in_silence_are_not_moved_onto_speech() -> None:
     assert [row[1:3] for row in rows] == [word[1:] for word in words + invented]
 
 
+def test_phrases_invented_after_every_turn_are_not_moved_onto_the_turns() -> None:
+    spans = [(1.0, 4.0), (8.0, 11.0), (16.0, 19.5), (25.0, 28.0)]
+    invented: Words = [(f"x{i}", b + 1 + i * 0.3, b + 1.25 + i * 0.3) for _, b in spans for i in range(4)]
+
+    rows = mended(invented, spans)
+
+    assert {row[3] for row in rows} == {"given"}
+
+
 def test_an_offset_beyond_the_bound_is_left() -> None:
     words, spans = talk(6, at=12.0)
     shifted = moved_by(words, -7.0)
