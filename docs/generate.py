@@ -22,7 +22,7 @@ import cli  # noqa: E402
 from miner.settings import Settings  # noqa: E402
 from mixers.views import DERIVED_VIEWS, QUARANTINE_DOC, UNITS_DOC  # noqa: E402
 from schemas.catalog import TABLES  # noqa: E402
-from schemas.reasons import WHAT_TO_DO, NoPair, Warn  # noqa: E402
+from schemas.reasons import WHAT_TO_DO, WHY_DROPPED, NoPair, Warn  # noqa: E402
 
 MADE = "<!-- made by docs/generate.py; change the code, not this page -->\n"
 
@@ -49,6 +49,8 @@ def tables() -> str:
     lines += [f"| `units` | {UNITS_DOC} |", f"| `quarantine` | {QUARANTINE_DOC} |"]
     lines += ["\n## Reason codes\n", "| quarantine reason | what to do |", "| --- | --- |"]
     lines += [f"| `{reason}` | {what} |" for reason, what in WHAT_TO_DO.items()]
+    lines += ["\n| words.dropped | why the word is not believed |", "| --- | --- |"]
+    lines += [f"| `{doubt}` | {why} |" for doubt, why in WHY_DROPPED.items()]
     lines += ["\nWarnings on a dialogue: " + ", ".join(f"`{warning}`" for warning in Warn) + "."]
     lines += ["Why an issue has no ready pair: " + ", ".join(f"`{reason}`" for reason in NoPair) + "."]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""Reason codes: why a dialogue stands in quarantine, carries a warning, or an issue makes no pair.
+"""Reason codes: why a dialogue stands in quarantine, carries a warning, an issue makes no pair or a word is dropped.
 
 A code is part of the tables' contract: people query it. Add, never rename. ``WHAT_TO_DO`` says the next step of each.
 """
@@ -51,6 +51,17 @@ class NoPair(StrEnum):
     RANK_OVER_BUDGET = "rank_over_budget"
 
 
+class WordDoubt(StrEnum):
+    """Why a word that was heard is not believed (``words.dropped``)."""
+
+    EMPTY_TEXT = "empty_text"
+    NO_OWN_SPEECH = "no_own_speech"
+    ECHO = "echo"
+    SILENCE_PHRASE = "silence_phrase"
+    REPETITION = "repetition"
+    IMPOSSIBLE_RATE = "impossible_rate"
+
+
 WHAT_TO_DO: dict[Reason, str] = {
     Reason.MONO: "export the log with model and user on two channels",
     Reason.IDENTICAL_CHANNELS: "both channels hold the same sound: a mono recording was doubled; export two channels",
@@ -74,4 +85,13 @@ WHAT_TO_DO: dict[Reason, str] = {
     Reason.FORGOTTEN: "the dialogue was forgotten on request and stays out",
     Reason.WORKER_CRASHED: "the process died on this dialogue alone (memory or a native crash): look at the file",
     Reason.INTERNAL_ERROR: "a defect of duplex-miner: please report it with the detail",
+}
+
+WHY_DROPPED: dict[WordDoubt, str] = {
+    WordDoubt.EMPTY_TEXT: "the word has no text",
+    WordDoubt.NO_OWN_SPEECH: "nobody spoke on its channel at that time",
+    WordDoubt.ECHO: "the other side's words, heard again as the leak that was measured there",
+    WordDoubt.SILENCE_PHRASE: "a phrase that recognisers write on silence, on speech too weak or too short to hold it",
+    WordDoubt.REPETITION: "a phrase repeated more often than people do; the first time(s) stay",
+    WordDoubt.IMPOSSIBLE_RATE: "more words or letters a second than the language can be spoken at",
 }

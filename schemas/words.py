@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from schemas.reasons import WordDoubt
 from schemas.table import SECONDS, Column, Table
 
 TIMING_SOURCES = ("given", "asr", "aligned", "snapped", "interpolated", "planned", "tts")
@@ -23,7 +24,10 @@ WORDS = Table(
         Column("timing_source", pl.String(), "given | asr | aligned | snapped | interpolated | planned | tts"),
         Column("confidence", pl.Float64(), "The recogniser's probability, 0..1, when it gives one", nullable=True),
         Column(
-            "dropped", pl.String(), "Why the word is not used (no_own_speech, ...); null for a good word", nullable=True
+            "dropped",
+            pl.String(),
+            "Why the word is not used (schemas/reasons.py, `WordDoubt`); null for a good word",
+            nullable=True,
         ),
         Column(
             "redacted",
@@ -36,5 +40,6 @@ WORDS = Table(
     checks={
         "start_s <= end_s": pl.col("start_s") <= pl.col("end_s"),
         "timing_source is known": pl.col("timing_source").is_in(TIMING_SOURCES),
+        "dropped is known": pl.col("dropped").is_null() | pl.col("dropped").is_in([doubt.value for doubt in WordDoubt]),
     },
 )

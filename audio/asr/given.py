@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 import posixpath
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,27 +16,35 @@ from typing import Annotated, Literal
 import fsspec
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from audio.asr import HEARD, WordsError
 from audio.decode import is_remote
 
-Time = Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _known(value: object) -> object:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+Time = Annotated[Number | None, BeforeValidator(_known)]
+"""Seconds; null and NaN are how aligners write that they found no place for a word."""
 MAIN_SPEAKER = "SPEAKER_MAIN"
 MODEL_WORDS, USER_WORDS = "output.json", "input.json"
 
 
 class _Chunk(BaseModel):
     text: str
-    timestamp: tuple[Time, Time | None]
+    timestamp: tuple[Time, Time]
 
 
 class _Word(BaseModel):
     channel: Literal["model", "user"]
     text: str
-    start: Time
-    end: Time
-    confidence: Time | None = None
+    start: Time = None
+    end: Time = None
+    confidence: Number | None = None
 
 
 class _WordsFile(BaseModel):
@@ -47,7 +56,8 @@ class _WordsFile(BaseModel):
 def given_words(words_path: str | None) -> pl.DataFrame:
     """The words of both channels with the columns of ``HEARD``; none for a log without any. Raises WordsError.
 
-    An end that is missing or lies before the start becomes the start (`interpolated`).
+    A start that is missing is null, and so is the end then: the word's place is that of its row. An end that is missing
+    or lies before the start becomes the start. Both are `interpolated`.
     """
     if words_path is None:
         return HEARD.to_frame()
@@ -88,7 +98,7 @@ def _parse(content: bytes, name: str, side: str) -> pl.DataFrame:
     elif file.chunks is not None:
         texts = [chunk.text for chunk in file.chunks]
         starts = [chunk.timestamp[0] for chunk in file.chunks]
-        ends = [np.nan if chunk.timestamp[1] is None else chunk.timestamp[1] for chunk in file.chunks]
+        ends = [chunk.timestamp[1] for chunk in file.chunks]
         channels, confidence = [side] * len(texts), [None] * len(texts)
     elif file.words is not None:
         texts, channels = [word.text for word in file.words], [str(word.channel) for word in file.words]
@@ -103,8 +113,8 @@ def _parse(content: bytes, name: str, side: str) -> pl.DataFrame:
         {
             "channel": channels,
             "text": texts,
-            "start_s": start_s,
-            "end_s": np.where(has_end, end_s, start_s),
+            "start_s": pl.Series(start_s).fill_nan(None),
+            "end_s": pl.Series(np.where(has_end, end_s, start_s)).fill_nan(None),
             "timing_source": np.where(has_end, "given", "interpolated"),
             "confidence": confidence,
         },

@@ -1,20 +1,17 @@
-"""Words that came with a log: the three forms they come in, and how they are held against the speech."""
+"""Words that came with a log: the three forms they come in, and what becomes of them."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import fsspec
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from audio.asr import HEARD, WordsError
 from audio.asr.given import given_words
-from miner.transcribe import Transcribe, TranscribeConfig, hold_to_speech
+from miner.transcribe import Transcribe, TranscribeConfig
 from schemas.activity import ACTIVITY
 from schemas.dialogues import DIALOGUES
 from schemas.reasons import Reason
@@ -63,17 +60,6 @@ def activity(speech: dict[tuple[str, str], Spans]) -> pl.DataFrame:
     )
 
 
-def heard(*words: tuple[str, float, float], channel: str = "model", name: str = "d") -> pl.DataFrame:
-    rows = [(name, channel, text, start, end, "given", None) for text, start, end in words]
-    return pl.DataFrame(rows, schema={"dialogue_id": pl.String(), **HEARD}, orient="row")
-
-
-def held(words: pl.DataFrame, spans: Spans, tolerance_s: float = 0.25) -> list[tuple[Any, ...]]:
-    speech = activity({("d", "model"): spans, ("d", "user"): [(0.0, 60.0)]})
-    frame = hold_to_speech(words, speech, tolerance_s)
-    return frame.select("text", "start_s", "end_s", "timing_source", "dropped").rows()
-
-
 def transcribed(root: Path | str, words_paths: dict[str, str | None], speech: Spans | None = None) -> StageOutput:
     table = dialogues(words_paths)
     spans = [(0.0, 60.0)] if speech is None else speech
@@ -81,86 +67,6 @@ def transcribed(root: Path | str, words_paths: dict[str, str | None], speech: Sp
     stage.open()
     sides = {(name, channel): spans for name in words_paths for channel in ("model", "user")}
     return stage.process(Batch(list(words_paths), {DIALOGUES.name: table, ACTIVITY.name: activity(sides)}))
-
-
-# --- snapping
-
-
-@pytest.mark.parametrize(
-    ("word", "expected"),
-    [
-        ((10.2, 10.6), (10.2, 10.6, "given", None)),
-        ((6.0, 10.6), (10.0, 10.6, "snapped", None)),
-        ((9.9, 10.3), (10.0, 10.3, "snapped", None)),
-        ((9.7, 9.9), (10.0, 10.2, "snapped", None)),
-        ((11.9, 12.4), (11.9, 12.4, "given", None)),
-        ((12.2, 12.5), (12.2, 12.5, "given", None)),
-        ((11.95, 14.5), (14.0, 14.5, "snapped", None)),
-        ((12.5, 13.5), (12.5, 13.5, "given", "no_own_speech")),
-        ((9.0, 9.7), (9.0, 9.7, "given", "no_own_speech")),
-        ((30.0, 31.0), (30.0, 31.0, "given", "no_own_speech")),
-        ((10.5, 10.5), (10.5, 10.5, "given", None)),
-    ],
-)
-def test_a_word_is_held_by_own_speech_or_dropped(word: tuple[float, float], expected: tuple[Any, ...]) -> None:
-    assert held(heard(("w", *word)), [(10.0, 12.0), (14.0, 15.0)]) == [("w", *expected)]
-
-
-def test_words_of_a_silent_channel_are_all_dropped() -> None:
-    rows = held(heard(("a", 1.0, 1.2), ("b", 2.0, 2.2)), [])
-
-    assert [row[-1] for row in rows] == ["no_own_speech"] * 2
-
-
-def test_the_other_channels_speech_holds_nothing() -> None:
-    words = pl.concat([heard(("m", 1.0, 1.2)), heard(("u", 1.0, 1.2), channel="user")])
-    frame = hold_to_speech(words, activity({("d", "user"): [(0.9, 1.5)], ("d", "model"): []}), 0.25)
-
-    assert dict(frame.select("channel", "dropped").rows()) == {"model": "no_own_speech", "user": None}
-
-
-def test_many_dialogues_at_once_are_as_one_by_one() -> None:
-    speech = {("a", "model"): [(1.0, 2.0)], ("b", "model"): [(3.0, 4.0)], ("c", "user"): [(5.0, 6.0)]}
-    parts = [heard(("x", 0.9, 1.5), ("y", 3.5, 3.6), name=name, channel=side) for name, side in speech]
-
-    together = hold_to_speech(pl.concat(parts), activity(speech), 0.25)
-
-    alone = [hold_to_speech(part, activity({key: speech[key]}), 0.25) for part, key in zip(parts, speech, strict=True)]
-    assert together.equals(pl.concat(alone))
-
-
-SPANS = st.lists(st.integers(1, 400), max_size=16, unique=True).map(
-    lambda cuts: [(a / 10, b / 10) for a, b in zip(*[iter(sorted(cuts))] * 2, strict=False)]
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    spans=SPANS,
-    words=st.lists(st.tuples(st.integers(0, 45_000), st.integers(0, 3000)), max_size=12),
-    tolerance_s=st.sampled_from([0.0, 0.1, 0.25]),
-)
-def test_what_holds_of_every_word(spans: Spans, words: list[tuple[int, int]], tolerance_s: float) -> None:
-    given_words = [(str(i), start / 1000, (start + length) / 1000) for i, (start, length) in enumerate(words)]
-
-    frame = hold_to_speech(heard(*given_words), activity({("d", "model"): spans}), tolerance_s)
-
-    WORDS.conform(frame.with_columns(pl.lit("given").alias("asr")))
-    assert frame["start_s"].is_sorted()
-    assert sorted(frame["text"]) == sorted(word[0] for word in given_words)
-    before = {word[0]: word[1:] for word in given_words}
-    for text, start, end, source, dropped in frame.select(
-        "text", "start_s", "end_s", "timing_source", "dropped"
-    ).rows():
-        apart = min((max(a - before[text][1], before[text][0] - b, 0.0) for a, b in spans), default=99.0)
-        if dropped:
-            assert apart > tolerance_s
-            assert (start, end) == before[text]
-        else:
-            assert apart <= tolerance_s + 1e-9
-            assert any(a - 1e-9 <= start <= b + tolerance_s + 1e-9 for a, b in spans)
-            assert start >= before[text][0]
-            assert (source == "snapped") == (start != before[text][0])
 
 
 # --- the files
@@ -193,7 +99,7 @@ def test_full_duplex_bench_words_of_both_sides(tmp_path: Path) -> None:
 
     assert rows.select("channel", "text", "start_s", "end_s", "timing_source").rows() == [
         ("model", "Sure.", 1.0, 1.4, "given"),
-        ("user", "So", 3.0, 3.0, "interpolated"),
+        ("user", "So", 3.0, 3.143, "interpolated"),
     ]
     alone = transcribed(tmp_path, {"d": "input.json"}).rows
     assert alone["channel"].to_list() == ["user"]
@@ -210,10 +116,44 @@ def test_plain_words_with_confidence(tmp_path: Path) -> None:
     rows = WORDS.conform(transcribed(tmp_path, {"d": "a.json"}).rows)
 
     assert rows.select("text", "end_s", "timing_source", "confidence", "dropped").rows() == [
-        ("b", 2.0, "interpolated", None, None),
+        ("b", 2.071, "interpolated", None, None),
         ("", 3.1, "given", None, "empty_text"),
         ("a", 1.5, "given", 0.75, None),
     ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"alignments": [["It", [1.0, 1.2], "SPEAKER_MAIN"], ["is", [1.2, 1.4], "SPEAKER_MAIN"],'
+        ' ["42", [NaN, NaN], "SPEAKER_MAIN"], ["euros", [2.0, 2.4], "SPEAKER_MAIN"]]}',
+        '{"chunks": [{"text": "It", "timestamp": [1.0, 1.2]}, {"text": "is", "timestamp": [1.2, 1.4]},'
+        ' {"text": "42", "timestamp": [null, null]}, {"text": "euros", "timestamp": [2.0, 2.4]}]}',
+        '{"words": [{"channel": "model", "text": "It", "start": 1.0, "end": 1.2},'
+        ' {"channel": "model", "text": "is", "start": 1.2, "end": 1.4}, {"channel": "model", "text": "42"},'
+        ' {"channel": "model", "text": "euros", "start": 2.0, "end": 2.4}]}',
+    ],
+)
+def test_words_that_an_aligner_found_no_place_for_lie_between_their_neighbours(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.json").write_text(content)
+
+    rows = WORDS.conform(transcribed(tmp_path, {"d": "a.json"}).rows)
+
+    assert rows.select("text", "start_s", "end_s", "timing_source").rows() == [
+        ("It", 1.0, 1.2, "given"),
+        ("is", 1.2, 1.4, "given"),
+        ("42", 1.4, 2.0, "interpolated"),
+        ("euros", 2.0, 2.4, "given"),
+    ]
+
+
+def test_doubted_words_stay_with_their_reason(tmp_path: Path) -> None:
+    lines = [["word", [1.0 + i / 100, 1.01 + i / 100], "SPEAKER_MAIN"] for i in range(30)]
+    (tmp_path / "a.json").write_text(json.dumps({"alignments": [*lines, ["Yes.", [5.0, 5.3], "SPEAKER_MAIN"]]}))
+
+    rows = WORDS.conform(transcribed(tmp_path, {"d": "a.json"}, [(1.0, 1.4), (4.9, 5.4)]).rows)
+
+    assert rows["dropped"].to_list() == [None, *["repetition"] * 29, None]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +165,7 @@ def test_plain_words_with_confidence(tmp_path: Path) -> None:
         "",
         '{"alignments": [["a", [1.0], "SPEAKER_MAIN"]]}',
         '{"alignments": [["a", ["x", 2], "SPEAKER_MAIN"]]}',
-        '{"alignments": [["a", [NaN, 2.0], "SPEAKER_MAIN"]]}',
+        '{"alignments": [["a", [Infinity, 2.0], "SPEAKER_MAIN"]]}',
         '{"chunks": [{"text": "a"}]}',
         '{"words": [{"channel": "left", "text": "a", "start": 1, "end": 2}]}',
         '{"words": "none"}',
