@@ -26,7 +26,8 @@ _MODEL = "model"
 def doubt(words: pl.DataFrame, activity: pl.DataFrame, dialogues: pl.DataFrame, config: WordsConfig) -> pl.DataFrame:
     """The same words with a reason (``WordDoubt``) in ``dropped`` for those that are not believed.
 
-    ``words``: rows of ``mend`` with the column ``asr`` (`given`, `text_stream`: the log's own text). ``activity``: rows of that table.
+    ``words``: rows of ``mend`` with the column ``asr`` (`given`, `text_stream`: the log's
+    own text). ``activity``: rows of that table.
     ``dialogues``: dialogue_id and language.
     """
     columns = words.columns
