@@ -167,8 +167,8 @@ def _missing(model: str, path: Path, *, official: bool) -> str:
     if not official:
         return f"no Whisper model '{model}': it is neither a file nor one of {', '.join(whisper.available_models())}"
     return (
-        f"Whisper model '{model}' is not on this machine: no {path}. Set the option download = true to fetch it, or copy "
-        f"{path.name} into that folder from a machine that has it, or give the path of a .pt as `model`"
+        f"Whisper model '{model}' is not on this machine: no {path}. Set the option download = true to fetch it, or "
+        f"copy {path.name} into that folder from a machine that has it, or give the path of a .pt as `model`"
     )
 
 

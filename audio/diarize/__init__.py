@@ -30,8 +30,6 @@ class DiarizeOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    min_speakers: int | None = Field(default=None, ge=1)
-    """At least this many people in each window, where known."""
     max_speakers: int | None = Field(default=None, ge=1)
     """At most this many people in each window, where known."""
     window_s: float = Field(default=600.0, ge=60)

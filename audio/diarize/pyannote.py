@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import pickle
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -70,11 +71,10 @@ class Pyannote:
 
     def _heard(self, samples: Samples, start_s: float) -> Turns:
         with warnings.catch_warnings():
-            # Of pieces too short for statistics, and of a bound on the speakers that a window cannot meet.
+            # It warns of pieces too short for statistics, whose speakers it then takes from their neighbours.
             warnings.simplefilter("ignore")
             found = self._pipeline(
                 {"waveform": torch.from_numpy(samples)[None], "sample_rate": RATE_HZ, "uri": "channel"},
-                min_speakers=self._options.min_speakers,
                 max_speakers=self._options.max_speakers,
             )
         annotation = found.speaker_diarization
@@ -101,7 +101,7 @@ def _load(model: str, options: DiarizeOptions) -> Any:
         # pyannote.audio prints advice where a download fails; ours is in the error.
         with _hub_offline(not options.download), contextlib.redirect_stdout(io.StringIO()):
             pipeline = pyannote.audio.Pipeline.from_pretrained(model, token=token)
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
         raise ModelMissingError(_missing(model, options, error)) from error
     if not isinstance(pipeline, SpeakerDiarization):
         raise ModelMissingError(f"{model} holds a {type(pipeline).__name__}, not a SpeakerDiarization pipeline")
@@ -121,9 +121,13 @@ def _hub_offline(offline: bool) -> Iterator[None]:
 
 
 def _missing(model: str, options: DiarizeOptions, error: Exception) -> str:
-    reason = str(error).strip().split("\n", maxsplit=1)[0]
+    # The hub's own error says that something is missing, its cause what.
+    reason = str(error.__cause__ or error).strip().split("\n", maxsplit=1)[0]
     if Path(model).exists():
-        return f"{model} holds no diarization pipeline of pyannote.audio that loads ({type(error).__name__}: {reason})"
+        return (
+            f"{model} holds no diarization pipeline of pyannote.audio that loads ({type(error).__name__}: {reason}). "
+            "It needs config.yaml and, in it, segmentation, embedding and plda of this folder ($model/...)"
+        )
     if options.download:
         return (
             f"'{model}' cannot be downloaded ({type(error).__name__}: {reason}). If it is gated, accept its conditions "
