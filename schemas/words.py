@@ -25,6 +25,12 @@ WORDS = Table(
         Column(
             "dropped", pl.String(), "Why the word is not used (no_own_speech, ...); null for a good word", nullable=True
         ),
+        Column(
+            "speaker",
+            pl.String(),
+            "Which person on the channel: S1, S2, ... as they first speak; null unless diarised",
+            nullable=True,
+        ),
         Column("asr", pl.String(), "Backend that heard it", lineage=True),
     ),
     checks={

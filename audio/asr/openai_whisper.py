@@ -180,4 +180,4 @@ def _code(language: str) -> str | None:
 
 
 def _seed(clip: Samples) -> int:
-    return int(unit_draw("openai-whisper", xxhash.xxh3_64_hexdigest(np.ascontiguousarray(clip))) * 2**32)
+    return int(unit_draw("openai-whisper", xxhash.xxh3_64_hexdigest(clip.tobytes())) * 2**32)

@@ -32,7 +32,7 @@ class DiarizeOptions(BaseModel):
 
     max_speakers: int | None = Field(default=None, ge=1)
     """At most this many people in each window, where known."""
-    window_s: float = Field(default=600.0, ge=60)
+    window_s: float = Field(default=600.0, ge=30)
     """Audio heard at once; the backend's memory grows with its square."""
     overlap_s: float = Field(default=60.0, ge=10)
     """Audio that a window shares with the one before it, to know its people again."""
