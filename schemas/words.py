@@ -25,7 +25,7 @@ WORDS = Table(
         Column(
             "dropped", pl.String(), "Why the word is not used (no_own_speech, ...); null for a good word", nullable=True
         ),
-        Column("asr", pl.String(), "Backend that heard it", lineage=True),
+        Column("asr", pl.String(), "Who heard it: given | pocketsphinx | faster-whisper:small | ...", lineage=True),
     ),
     checks={
         "start_s <= end_s": pl.col("start_s") <= pl.col("end_s"),
