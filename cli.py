@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from audio.backends import MissingBackendError
+from audio.backends import MissingBackendError, ModelMissingError
 from miner import commands as miner_commands
 from miner.doctor import doctor
 from miner.ingest.refs import SourceError
@@ -61,7 +61,7 @@ def main() -> None:
     """Entry point: errors a person can mend are one message and exit code 2."""
     try:
         app()
-    except (StoreError, QueryError, SourceError, MissingBackendError) as error:
+    except (StoreError, QueryError, SourceError, MissingBackendError, ModelMissingError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_USAGE)
     except OSError as error:

@@ -7,6 +7,7 @@ from itertools import islice
 
 import polars as pl
 
+from audio.asr.choose import Choice, choose
 from miner.detect import Detect
 from miner.ingest.ingest import Ingest
 from miner.ingest.refs import Source, SourceError, refs_frame
@@ -33,7 +34,9 @@ _REFS_AT_ONCE = 20_000
 
 _BUILD: Mapping[str, Callable[[Settings, Mapping[str, str]], Stage]] = {
     Listen.name: lambda settings, roots: Listen(settings.listen, sources=roots),
-    Transcribe.name: lambda settings, roots: Transcribe(settings.transcribe, sources=roots),
+    Transcribe.name: lambda settings, roots: Transcribe(
+        settings.transcribe, choice=recogniser(settings), sources=roots, how=settings.execution.asr_work()
+    ),
     Turns.name: lambda settings, roots: Turns(settings.turns),
     Detect.name: lambda settings, roots: Detect(settings.detect),
     Pairs.name: lambda settings, roots: Pairs(settings.pairs),
@@ -67,9 +70,11 @@ def mine(
                 register_source(store, source.source_id, source.kind, source.root, moved=moved)
                 reports.append(_take_in(runner, settings, source))
             roots = source_roots(store)
-            reports += [
-                runner.run_stage(_BUILD[stage.name](settings, roots)) for stage in CHAIN[1:] if stage.name in stages
-            ]
+            for name in (stage.name for stage in CHAIN[1:] if stage.name in stages):
+                built = _BUILD[name](settings, roots)
+                if isinstance(built, Transcribe):
+                    progress.note(built.choice.told)
+                reports.append(runner.run_stage(built))
         finally:
             engine.close()
         return reports, runner.resolver()
@@ -89,6 +94,12 @@ def _listing(source: Source) -> Iterator[pl.DataFrame]:
     refs = source.refs()
     while chunk := list(islice(refs, _REFS_AT_ONCE)):
         yield refs_frame(chunk)
+
+
+def recogniser(settings: Settings) -> Choice:
+    """Who hears the words by these settings. Raises MissingBackendError or ModelMissingError."""
+    asked = settings.transcribe
+    return choose(asked.asr, asked.model, download=settings.execution.asr.download)
 
 
 def make_engine(execution: Execution) -> Engine:

@@ -31,7 +31,7 @@ WORDS = Table(
             "Which person on the channel: S1, S2, ... as they first speak; null unless diarised",
             nullable=True,
         ),
-        Column("asr", pl.String(), "Backend that heard it", lineage=True),
+        Column("asr", pl.String(), "Who heard it: given | pocketsphinx | faster-whisper:small | ...", lineage=True),
     ),
     checks={
         "start_s <= end_s": pl.col("start_s") <= pl.col("end_s"),

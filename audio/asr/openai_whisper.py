@@ -11,52 +11,27 @@ import os
 import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 import torch
 import whisper
 import xxhash
-from pydantic import BaseModel, ConfigDict
 from whisper.tokenizer import LANGUAGES
 
 from audio.asr import CLIP_WORDS, RecogniserName
+from audio.asr.choose import DEFAULT_WHISPER
+from audio.asr.languages import whisper_code
+from audio.asr.options import HowToRun, WhisperOptions
 from audio.backends import ModelMissingError
 from audio.frames import RATE_HZ, Samples
 from schemas.clock import samples_to_seconds, seconds_to_samples
 from schemas.ids import unit_draw
 
-DEFAULT_MODEL: Final = "small"
 SHORTEST_S: Final = 0.1
 """Clips shorter than this hold no word, and no frame for Whisper's alignment to look at."""
-_OTHER_TAGS: Final = {"nb": "no", "fil": "tl", "cmn": "zh", "jv": "jw", "iw": "he", "in": "id"}
-"""Primary subtags that Whisper knows under another name."""
-
-
-class OpenaiWhisperOptions(BaseModel):
-    """What OpenAI's Whisper runs with."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where it runs; auto takes the GPU if there is one, in 16 bits."""
-    beam_size: int = 5
-    """Hypotheses kept at temperature 0."""
-    temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-    """Tried in turn while the text repeats itself or is improbable; above 0 tokens are drawn, from a seed per clip."""
-    compression_ratio_threshold: float = 2.4
-    """Text that packs better than this repeats itself."""
-    logprob_threshold: float = -1.0
-    """A mean log-probability below this is improbable."""
-    no_speech_threshold: float = 0.6
-    """An improbable text is dropped where the model hears no speech with more than this probability."""
-    initial_prompt: str | None = None
-    """Text before every clip, to set names and spelling."""
-    models_folder: str | None = None
-    """Folder of the downloaded models; by default Whisper's own cache."""
-    download: bool = False
-    """Whether a model that is not there may be downloaded."""
+_OPTIONS: Final = (WhisperOptions, HowToRun)
 
 
 class OpenaiWhisper:
@@ -66,11 +41,12 @@ class OpenaiWhisper:
     max_clip_s = 30.0
     apart_s = math.inf
 
-    def __init__(self, model: str, options: OpenaiWhisperOptions) -> None:
-        device = options.device
+    def __init__(self, model: str, options: WhisperOptions, how: HowToRun) -> None:
+        device = how.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._whisper = _load(model, device, options)
+        torch.set_num_threads(how.threads)
+        self._whisper = _load(model, device, download=how.download)
         self._decoding: dict[str, Any] = {
             "task": "transcribe",
             "fp16": device == "cuda",
@@ -96,12 +72,12 @@ class OpenaiWhisper:
         """Whether the model was trained on a language (BCP-47 tag); one that nobody named it finds out itself."""
         if language is None:
             return True
-        code = _code(language)
-        return code == "en" or (self._whisper.is_multilingual and code is not None)
+        code = whisper_code(language)
+        return code == "en" or (self._whisper.is_multilingual and code in LANGUAGES)
 
     def words(self, clips: Sequence[Samples], language: str | None) -> pl.DataFrame:
         """Words of clips of one channel, see ``Recogniser``. A language it does not know is taken for unnamed."""
-        code = _code(language) if self.knows(language) and language is not None else None
+        code = whisper_code(language) if language is not None and self.knows(language) else None
         return pl.concat(
             [CLIP_WORDS.to_frame(), *(self._clip(number, clip, code) for number, clip in enumerate(clips))]
         )
@@ -130,53 +106,49 @@ class OpenaiWhisper:
 
 
 def open_backend(model: str | None, options: Mapping[str, object]) -> OpenaiWhisper:
-    """The backend with ``model``: a name of OpenAI's or the path of a ``.pt``; None is ``DEFAULT_MODEL``.
+    """The backend with ``model``: a name of OpenAI's or the path of a ``.pt``.
 
-    Raises ModelMissingError where there is none, pydantic.ValidationError for an option that does not exist.
+    ``options``: the fields of WhisperOptions and HowToRun. Raises ModelMissingError.
     """
-    return OpenaiWhisper(model or DEFAULT_MODEL, OpenaiWhisperOptions.model_validate(options))
+    whisper_options, how = ({key: options[key] for key in kind.model_fields if key in options} for kind in _OPTIONS)
+    return OpenaiWhisper(
+        model or DEFAULT_WHISPER, WhisperOptions.model_validate(whisper_options), HowToRun.model_validate(how)
+    )
 
 
-def _load(model: str, device: str, options: OpenaiWhisperOptions) -> whisper.Whisper:
+def _load(model: str, device: str, *, download: bool) -> whisper.Whisper:
     official = model in whisper.available_models()
-    if official and options.download:
-        return whisper.load_model(model, device=device, download_root=options.models_folder)
+    if official and download:
+        return whisper.load_model(model, device=device)
     # By name, Whisper itself would download a file that is missing or broken: hence by path.
-    path = _cached(model, options.models_folder) if official else Path(model)
+    path = _cached(model) if official else Path(model)
     if not path.is_file():
         raise ModelMissingError(_missing(model, path, official=official))
     try:
         loaded = whisper.load_model(str(path), device=device)
     except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise ModelMissingError(
-            f"{path} is no Whisper model in OpenAI's format ({type(error).__name__}). Delete it and fetch it again, "
-            "or give another with the option `model`"
+            f"{path} is no Whisper model in OpenAI's format ({type(error).__name__}). Delete it and fetch it again "
+            "with --set execution.asr.download=true, or give another as transcribe.model"
         ) from error
     if official:
         loaded.set_alignment_heads(whisper._ALIGNMENT_HEADS[model])
     return loaded
 
 
-def _cached(model: str, folder: str | None) -> Path:
+def _cached(model: str) -> Path:
     """Where Whisper keeps a model of its own."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "whisper"
-    return Path(folder or cache) / Path(whisper._MODELS[model]).name
+    return cache / Path(whisper._MODELS[model]).name
 
 
 def _missing(model: str, path: Path, *, official: bool) -> str:
     if not official:
         return f"no Whisper model '{model}': it is neither a file nor one of {', '.join(whisper.available_models())}"
     return (
-        f"Whisper model '{model}' is not on this machine: no {path}. Set the option download = true to fetch it, or "
-        f"copy {path.name} into that folder from a machine that has it, or give the path of a .pt as `model`"
+        f"Whisper model '{model}' is not on this machine: no {path}. Fetch it with --set execution.asr.download=true, "
+        f"copy {path.name} into that folder from a machine that has it, or give the path of a .pt as transcribe.model"
     )
-
-
-def _code(language: str) -> str | None:
-    """Whisper's name of a BCP-47 tag's language, None where it has none."""
-    primary = language.replace("_", "-").split("-", maxsplit=1)[0].lower()
-    code = _OTHER_TAGS.get(primary, primary)
-    return code if code in LANGUAGES else None
 
 
 def _seed(clip: Samples) -> int:

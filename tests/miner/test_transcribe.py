@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio.asr import HEARD, WordsError
+from audio.asr.choose import choose
 from audio.asr.given import given_words
 from miner.transcribe import Transcribe, TranscribeConfig, hold_to_speech
 from schemas.activity import ACTIVITY
@@ -77,7 +78,7 @@ def held(words: pl.DataFrame, spans: Spans, tolerance_s: float = 0.25) -> list[t
 def transcribed(root: Path | str, words_paths: dict[str, str | None], speech: Spans | None = None) -> StageOutput:
     table = dialogues(words_paths)
     spans = [(0.0, 60.0)] if speech is None else speech
-    stage = Transcribe(TranscribeConfig(), sources={"s": str(root)})
+    stage = Transcribe(TranscribeConfig(), choice=choose("given"), sources={"s": str(root)})
     stage.open()
     sides = {(name, channel): spans for name in words_paths for channel in ("model", "user")}
     return stage.process(Batch(list(words_paths), {DIALOGUES.name: table, ACTIVITY.name: activity(sides)}))

@@ -82,14 +82,25 @@ def test_what_it_runs_with_can_be_read(recogniser: Recogniser, whisper_pt: Path)
     assert recogniser.max_clip_s == 30
 
 
-def test_a_model_that_is_not_there_is_not_fetched(tmp_path: Path) -> None:
-    with pytest.raises(ModelMissingError, match=r"base\.en\.pt.*download = true"):
-        open_recogniser("openai-whisper", "base.en", {"models_folder": str(tmp_path)})
+def test_options_of_other_backends_are_left_alone(whisper_pt: Path) -> None:
+    """As the stage hands them over: those of all backends at once."""
+    everything = {**GREEDY, "mode": "batched", "language_weight": 2.0, "threads": 1}
+    assert open_recogniser("openai-whisper", str(whisper_pt), everything).effective["beam_size"] == 1
+
+
+def test_a_model_that_is_not_there_is_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(
+        ModelMissingError, match=r"no .*base\.en\.pt\. Fetch it with --set execution\.asr\.download=true"
+    ):
+        open_recogniser("openai-whisper", "base.en")
     with pytest.raises(ModelMissingError, match="neither a file nor one of"):
         open_recogniser("openai-whisper", str(tmp_path / "none.pt"))
 
 
-def test_a_broken_download_is_not_fetched_again(tmp_path: Path) -> None:
-    (tmp_path / "base.pt").write_bytes(b"half a model")
+def test_a_broken_download_is_not_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "whisper").mkdir()
+    (tmp_path / "whisper" / "base.pt").write_bytes(b"half a model")
     with pytest.raises(ModelMissingError, match="no Whisper model in OpenAI's format"):
-        open_recogniser("openai-whisper", "base", {"models_folder": str(tmp_path)})
+        open_recogniser("openai-whisper", "base")
