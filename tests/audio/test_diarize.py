@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio.diarize import SPEAKER_TURNS, DiarizeOptions
@@ -58,6 +58,7 @@ def _runs(instants: set[int]) -> list[list[int]]:
     return runs
 
 
+@settings(deadline=None)
 @given(
     st.lists(ms_spans, min_size=1, max_size=6),
     st.lists(
@@ -78,6 +79,7 @@ def test_nobody_found_leaves_the_speaker_open() -> None:
     assert assigned.schema["speaker"] == pl.String
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 40_000), max_size=12), st.integers(1, 4), st.integers(1, 9))
 def test_windows_hold_every_sample_in_its_place(sizes: list[int], window: int, tenths: int) -> None:
     channel = np.arange(sum(sizes), dtype=np.float32)
