@@ -1,12 +1,15 @@
 """Speakers of one channel: words to speakers, and windows stitched together, on made-up voices."""
 
+from types import ModuleType
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audio.diarize import SPEAKER_TURNS, DiarizeOptions
+from audio.backends import MissingBackendError
+from audio.diarize import SPEAKER_TURNS, DiarizeOptions, open_diarizer
 from audio.diarize.assign import assign_speakers
 from audio.diarize.stitch import Stitcher, Turns, Window, own_speech, windows
 from audio.frames import RATE_HZ
@@ -147,3 +150,21 @@ def test_nobody_ever_heard() -> None:
     assert stitcher.turns(WHOLE).equals(SPEAKER_TURNS.to_frame())
     stitcher.add(0.0, heard(voices=[]))
     assert stitcher.turns(WHOLE).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("fault", "advice"),
+    [
+        (ModuleNotFoundError("No module named 'pyannote'"), r"pip install 'duplex-miner\[pyannote\]'"),
+        (OSError("Could not load this library: _torchaudio.abi3.so"), "the same device as torch.*pip install"),
+    ],
+)
+def test_a_backend_that_cannot_be_imported_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception, advice: str
+) -> None:
+    def failing(name: str) -> ModuleType:
+        raise fault
+
+    monkeypatch.setattr("audio.diarize.import_module", failing)
+    with pytest.raises(MissingBackendError, match=advice):
+        open_diarizer()
