@@ -46,6 +46,10 @@ class PocketsphinxOptions(_Options):
     """Below 1: fewer, longer words."""
     level_dbfs: NegativeFloat = -26.0
     """Level that a channel's speech is brought to, RMS dBFS."""
+    stock_phrase_max_s: float = Field(default=2.4, ge=0)
+    """A clip up to this long, seconds, is read again as a stock phrase ("thank you, goodbye", "yes please")."""
+    stock_phrase_margin: float = 0.7
+    """Log-likelihood per 10 ms by which the free reading must fit the sound better to be kept for such a clip."""
 
 
 class HowToRun(_Options):
