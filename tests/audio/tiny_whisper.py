@@ -14,8 +14,8 @@ WIDTH, MELS, HEADS = 32, 80, 2
 ENGLISH_ONLY = ("<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|translate|>", "<|transcribe|>", "<|startoflm|>")
 SPECIAL = (*ENGLISH_ONLY, "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>")
 TIMES = tuple(f"<|{i * 0.02:.2f}|>" for i in range(1501))
-STOPS = -3.0
-"""How little it likes to stop; with 0 it often writes nothing."""
+STOPS, TELLS_TIME = -1.0, -8.0
+"""How little it likes to stop, and to write times; with 0 it would write no words."""
 WRITTEN = "etaoinĠ"
 """The only characters it writes; Ġ is the space of byte-level tokens."""
 
@@ -65,6 +65,7 @@ def make_tiny_whisper(folder: Path, seed: int = 0) -> Path:
     never = [token in letters and token not in WRITTEN for token in tokens]
     bias = np.where(never, -1e4, 0.0)
     bias[tokens.index("<|endoftext|>")] = STOPS
+    bias[tokens.index(TIMES[0]) :] = TELLS_TIME
     spec.decoder.projection.bias = bias.astype(np.float32)
 
     spec.register_vocabulary(tokens)
