@@ -56,8 +56,12 @@ def test_a_clip_is_read_alike_whatever_lies_beside_it(model: Path, clips: list[S
     together = recogniser.words(clips, None)
     alone = [recogniser.words([clip], None).with_columns(clip=pl.lit(i)) for i, clip in enumerate(clips)]
 
-    assert together.select("clip", "text").rows() == pl.concat(alone, how="vertical_relaxed").select("clip", "text").rows()
-    assert together["start_s"].to_list() == pytest.approx(pl.concat(alone, how="vertical_relaxed")["start_s"].to_list(), abs=0.011)
+    assert (
+        together.select("clip", "text").rows() == pl.concat(alone, how="vertical_relaxed").select("clip", "text").rows()
+    )
+    assert together["start_s"].to_list() == pytest.approx(
+        pl.concat(alone, how="vertical_relaxed")["start_s"].to_list(), abs=0.011
+    )
     assert recogniser.words([], None).is_empty()
 
 
