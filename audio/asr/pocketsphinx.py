@@ -9,7 +9,6 @@ import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Final
 
 import numpy as np
@@ -19,6 +18,7 @@ from pocketsphinx import Decoder
 from audio.asr import CLIP_WORDS, RecogniserName
 from audio.asr.languages import primary
 from audio.asr.options import PocketsphinxOptions
+from audio.asr.stock import load_stock_phrases
 from audio.backends import ModelMissingError
 from audio.frames import RATE_HZ, Samples
 
@@ -32,7 +32,6 @@ _FLOOR_DBFS: Final = -70.0
 _MOST_HMMS: Final = 5000
 """Hypotheses of sounds per frame; the package's 30,000 take 1.6 times as long for the same words."""
 _STOCK: Final = "stock"
-_GRAMMAR: Final = "stock_phrases_en.jsgf"
 _BYTES_PER_FRAME: Final = 2 * RATE_HZ // FRAMES_PER_S
 
 Word = tuple[str, float, float, float]
@@ -59,7 +58,9 @@ class Pocketsphinx:
         )
         # Scores of two readings compare only where every senone is computed; with few words that costs little.
         self._second = Decoder(loglevel="FATAL", cmn="batch", lm=None, compallsen=True)
-        self._second.add_jsgf_string(_STOCK, files(__package__).joinpath(_GRAMMAR).read_text(encoding="utf-8"))
+        phrases = load_stock_phrases("en")
+        self._second.add_jsgf_string(_STOCK, phrases.grammar)
+        self._stock_pattern = phrases.pattern
         config = self._decoder.config
         self.effective: dict[str, object] = {"model": "en-us", **{key: config[key] for key in _TOLD}}
 
@@ -71,30 +72,31 @@ class Pocketsphinx:
         """Words of clips of one channel, see ``Recogniser``. ``language`` changes nothing."""
         found: list[tuple[int, str, float, float, float]] = []
         for number, sound in enumerate(_pcm(clips, self._options.level_dbfs)):
+            length_s = len(clips[number]) / RATE_HZ
             read = _read(self._decoder, sound)
-            if len(clips[number]) <= self._options.stock_phrase_max_s * RATE_HZ:
-                read = self._stock_phrase(sound, read)
+            if length_s <= self._options.stock_phrase_max_s and _confidence(read) < self._options.sure:
+                read = self._stock_phrase(sound, read) or ([] if length_s <= self._options.unsure_max_s else read)
             found += [(number, *word) for word in read]
         return pl.DataFrame(found, schema=CLIP_WORDS, orient="row")
 
     def _stock_phrase(self, sound: bytes, read: list[Word]) -> list[Word]:
-        """What a short clip says, read again by the grammar of stock phrases: taken where it fits the sound as well.
+        """The stock phrase that a clip may hold as well as what was read, by the sound alone; else nothing.
 
         Both readings are scored with the same senones, the free one by aligning its words.
         """
         self._second.activate_search(_STOCK)
         stock = _read(self._second, sound)
-        if not stock:
-            return read
+        if not self._stock_pattern.fullmatch(" ".join(text for text, *_ in stock)):
+            return []
         stock_score = _log_score(self._second)
         if read:
             self._second.set_align_text(" ".join(text for text, *_ in read))
             _read(self._second, sound)
-            if self._second.hyp() is None:
-                return read
             n_frames = len(sound) / _BYTES_PER_FRAME
+            if self._second.hyp() is None:
+                return []
             if (_log_score(self._second) - stock_score) / n_frames > self._options.stock_phrase_margin:
-                return read
+                return []
         return stock
 
 
@@ -123,6 +125,11 @@ def _read(decoder: Decoder, sound: bytes) -> list[Word]:
         for word in decoder.seg()
         if not word.word.startswith(_NO_WORD)
     ]
+
+
+def _confidence(read: list[Word]) -> float:
+    """The probability of the least certain word; 0 where nothing was read."""
+    return min((probability for *_, probability in read), default=0.0)
 
 
 def _log_score(decoder: Decoder) -> float:
