@@ -83,7 +83,7 @@ class Transcribe(Stage):
     version = 2
     reads = (DIALOGUES, ACTIVITY)
     writes = WORDS
-    batch_size = 8
+    batch_size = 4
 
     config: HeardBy
 

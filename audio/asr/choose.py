@@ -74,13 +74,13 @@ def choose(asked: AsrName, model: str | None = None, *, download: bool = False) 
     for name, look in _LOOK.items():
         if name == "pocketsphinx" and model is not None:
             raise ModelMissingError(f"no Whisper backend can load the model '{model}': {'; '.join(passed_over)}")
-        why = f"auto ({'; '.join(passed_over)})" if passed_over else "auto: the best there is"
+        why = "auto: " + ("; ".join(passed_over) or "the best there is")
         try:
             # `auto` downloads nothing: what a run hears with must not depend on whether the network was up
             return look(model, False, why)
         except (MissingBackendError, ModelMissingError) as error:
-            passed_over.append(str(error) if model is None else f"{name}: {error}")
-    return Choice("given", f"auto ({'; '.join(passed_over)})")
+            passed_over.append(str(error).split("; ", maxsplit=1)[0])
+    return Choice("given", "auto: " + "; ".join(passed_over))
 
 
 def _faster_whisper(model: str | None, download: bool, why: str) -> Choice:
@@ -95,7 +95,7 @@ def _faster_whisper(model: str | None, download: bool, why: str) -> Choice:
     if revision is None and not download:
         raise ModelMissingError(
             f"faster-whisper has no weights '{name}' on this machine; fetch them with "
-            f"--asr faster-whisper --set execution.asr.download=true, or give a folder as transcribe.model"
+            "--asr faster-whisper --set execution.asr.download=true, or give a folder as transcribe.model"
         )
     return Choice("faster-whisper", why, name, f"{name}@{revision or 'newest'}", package)
 

@@ -46,6 +46,14 @@ class PocketsphinxOptions(_Options):
     """Below 1: fewer, longer words."""
     level_dbfs: NegativeFloat = -26.0
     """Level that a channel's speech is brought to, RMS dBFS."""
+    sure: float = Field(default=0.25, ge=0, le=1)
+    """A short clip is read again when the probability of one of its words is below this."""
+    stock_phrase_max_s: float = Field(default=2.4, ge=0)
+    """A clip is short up to this, seconds; it may be a stock phrase ("thank you, goodbye", "yes please")."""
+    stock_phrase_margin: float = 0.5
+    """Log-likelihood per 10 ms by which the first reading must fit the sound better than the phrase to be kept."""
+    unsure_max_s: float = Field(default=0.8, ge=0)
+    """A clip up to this, seconds, that is neither read with certainty nor a stock phrase holds no word to go by."""
 
 
 class HowToRun(_Options):
