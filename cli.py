@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from audio.backends import MissingBackendError
+from audio.backends import MissingBackendError, ModelMissingError
 from miner import commands as miner_commands
 from miner.doctor import doctor
 from miner.figures_command import figures
@@ -64,7 +64,7 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 50)  # long listings hold no cycles; looking for some takes a tenth of the time
     try:
         app()
-    except (StoreError, SourceError, MissingBackendError) as error:
+    except (StoreError, SourceError, MissingBackendError, ModelMissingError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_USAGE)
     except OSError as error:

@@ -32,7 +32,7 @@ from miner.ingest.detect import open_source  # noqa: E402
 from miner.ingest.ingest import Ingest  # noqa: E402
 from miner.ingest.refs import refs_frame  # noqa: E402
 from miner.listen import Listen  # noqa: E402
-from miner.mine import FLOW  # noqa: E402
+from miner.mine import FLOW, recogniser  # noqa: E402
 from miner.settings import Settings  # noqa: E402
 from miner.transcribe import Transcribe  # noqa: E402
 from schemas.activity import ACTIVITY  # noqa: E402
@@ -80,7 +80,7 @@ def prepare(work: Path, dialogues: int) -> tuple[Path, Path]:
         ingest = Ingest(settings.ingest, root=source.root, source_id=source.source_id)
         runner.run_source(Given(ingest, given), chunks(source.refs()), source.source_id)
         runner.run_stage(Given(Listen(settings.listen, sources={}), given))
-        runner.run_stage(Given(Transcribe(settings.transcribe, sources={}), given))
+        runner.run_stage(Given(Transcribe(settings.transcribe, choice=recogniser(settings), sources={}), given))
     engine.close()
     activate(store, run.name)
     shutil.rmtree(given)

@@ -57,6 +57,10 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="Setti
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="One setting, e.g. detect.no_response_ms=2500.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", "-j", min=1, help="Tasks at once; default: all cores.")]
 EngineOption = Annotated[str | None, typer.Option("--engine", help="local (processes) or ray.")]
+AsrOption = Annotated[
+    str | None,
+    typer.Option("--asr", help="Who hears the words: auto, faster-whisper, openai-whisper, pocketsphinx, given."),
+]
 RetryOption = Annotated[
     bool, typer.Option("--retry-quarantined", help="Try again what was quarantined by these settings.")
 ]
@@ -85,6 +89,7 @@ class _How:
     engine: str | None
     retry_quarantined: bool
     as_json: bool
+    asr: str | None = None
 
 
 def ingest(
@@ -120,6 +125,7 @@ def run_all(
     run: RunOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
+    asr: AsrOption = None,
     workers: WorkersOption = None,
     engine: EngineOption = None,
     retry_quarantined: RetryOption = False,
@@ -129,7 +135,7 @@ def run_all(
 
     Run it again at any time: what is done is kept, what changed is computed, a killed run goes on.
     """
-    how = _How(store, run, config, settings, workers, engine, retry_quarantined, as_json)
+    how = _How(store, run, config, settings, workers, engine, retry_quarantined, as_json, asr)
     taken_in = None if logs is None else _Logs(logs, model_channel, kind, source, moved)
     mined = _mine([stage.name for stage in CHAIN], how, taken_in)
     found = count_found(mined.store, mined.resolver)
@@ -143,7 +149,24 @@ def add_stage_commands(app: typer.Typer) -> None:
     for stage in CHAIN[1:]:
         if stage is Figures:
             continue
-        app.command(stage.name, help=(stage.__doc__ or "").splitlines()[0])(_stage_command(stage.name))
+        command = transcribe if stage is Transcribe else _stage_command(stage.name)
+        app.command(stage.name, help=(stage.__doc__ or "").splitlines()[0])(command)
+
+
+def transcribe(
+    store: StoreOption = DEFAULT_STORE,
+    run: RunOption = None,
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    asr: AsrOption = None,
+    workers: WorkersOption = None,
+    engine: EngineOption = None,
+    retry_quarantined: RetryOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the words of each channel."""
+    how = _How(store, run, config, settings, workers, engine, retry_quarantined, as_json, asr)
+    _finish(_mine([Transcribe.name], how, None).reports, as_json)
 
 
 def _stage_command(name: str) -> Callable[..., None]:
@@ -178,6 +201,8 @@ def _mine(stages: list[str], how: _How, logs: _Logs | None) -> _Mined:
         overrides.append(f"execution.workers={how.workers}")
     if how.engine is not None:
         overrides.append(f"execution.engine={how.engine}")
+    if how.asr is not None:
+        overrides.append(f"transcribe.asr={how.asr}")
     settings = load_settings(Settings, how.config, overrides)
     if Transcribe.name in stages:
         settings = settings.resolved()

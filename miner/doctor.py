@@ -14,8 +14,11 @@ from typing import get_args
 
 import numpy as np
 import typer
+from rich.markup import escape
 from rich.table import Table as RichTable
 
+from audio.asr import RecogniserName, open_recogniser
+from audio.asr.choose import choose
 from audio.frames import RATE_HZ
 from audio.vad import VadName, open_vad
 from miner.redact import RedactConfig, how_names_are_found, resolved
@@ -54,6 +57,8 @@ def checks() -> list[Check]:
         Check("soundfile formats", "WAV, FLAC, OGG, Opus", _soundfile, core),
         Check("PyAV formats", "MP3, M4A, WebM", _pyav, core),
         *(Check(f"vad {name}", "listen", _vad(name), core) for name in get_args(VadName)),
+        Check("asr auto", "transcribe", lambda: choose("auto").told),
+        *(Check(f"asr {name}", "transcribe", _asr(name), optional=True) for name in get_args(RecogniserName)),
         Check("presidio", "transcribe.redact", _presidio, "pip install 'duplex-miner[pii]'", optional=True),
         Check("ray", "engine ray", _installed("ray"), "pip install 'duplex-miner[ray]'", optional=True),
         Check(
@@ -90,7 +95,7 @@ def doctor(as_json: JsonOption = False) -> None:
         table = RichTable("", "what", "for", "found", box=None, pad_edge=False, header_style="bold")
         for finding in findings:
             mark = "[green]ok[/]" if finding.works else "[dim]--[/]" if finding.optional else "[red]BAD[/]"
-            table.add_row(mark, finding.name, finding.what_for, finding.detail)
+            table.add_row(mark, finding.name, finding.what_for, escape(finding.detail))
         out().print(table)
         out().print("all that mining needs works" if not broken else f"{len(broken)} things mining needs do not work")
     raise typer.Exit(EXIT_USAGE if broken else 0)
@@ -138,6 +143,16 @@ def _pyav() -> str:
     for codec in ("mp3", "aac", "opus"):
         av.Codec(codec, "r")
     return f"PyAV {av.__version__}"
+
+
+def _asr(name: RecogniserName) -> Callable[[], str]:
+    def probe() -> str:
+        choice = choose(name)
+        recogniser = open_recogniser(name, choice.model)
+        recogniser.words([np.zeros(RATE_HZ // 2, dtype=np.float32)], "en")
+        return ", ".join(f"{key} {value}" for key, value in recogniser.effective.items())
+
+    return probe
 
 
 def _vad(name: VadName) -> Callable[[], str]:

@@ -7,6 +7,7 @@ from itertools import islice
 
 import polars as pl
 
+from audio.asr.choose import Choice, choose
 from miner.detect import Detect
 from miner.figures import Figures
 from miner.ingest.ingest import Ingest
@@ -36,7 +37,9 @@ _REFS_AT_ONCE = 20_000
 _BUILD: Mapping[str, Callable[[Settings, Mapping[str, str]], Stage]] = {
     Listen.name: lambda settings, roots: Listen(settings.listen, sources=roots),
     Tokens.name: lambda settings, roots: Tokens(settings.tokens, sources=roots),
-    Transcribe.name: lambda settings, roots: Transcribe(settings.transcribe, sources=roots),
+    Transcribe.name: lambda settings, roots: Transcribe(
+        settings.transcribe, choice=recogniser(settings), sources=roots, how=settings.execution.asr_work()
+    ),
     Turns.name: lambda settings, roots: Turns(settings.turns),
     Detect.name: lambda settings, roots: Detect(settings.detect),
     Figures.name: lambda settings, roots: Figures(),
@@ -75,7 +78,10 @@ def mine(
             made = [_BUILD[stage.name](settings, roots) for stage in CHAIN[1:] if stage.name in stages]
             if taken_in is not None:
                 reports.append(_take_in(runner, settings, taken_in))
-            reports += [runner.run_stage(stage) for stage in made]
+            for stage in made:
+                if isinstance(stage, Transcribe):
+                    progress.note(stage.choice.told)
+                reports.append(runner.run_stage(stage))
         finally:
             engine.close()
         return reports, runner.resolver()
@@ -92,6 +98,12 @@ def _listing(source: Source) -> Iterator[pl.DataFrame]:
     refs = source.refs()
     while chunk := list(islice(refs, _REFS_AT_ONCE)):
         yield refs_frame(chunk)
+
+
+def recogniser(settings: Settings) -> Choice:
+    """Who hears the words by these settings. Raises MissingBackendError or ModelMissingError."""
+    asked = settings.transcribe
+    return choose(asked.asr, asked.model, download=settings.execution.asr.download)
 
 
 def make_engine(execution: Execution) -> Engine:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from audio.asr.options import HowToRun
 from miner.detect import DetectConfig
 from miner.ingest.ingest import IngestConfig
 from miner.listen import ListenConfig
@@ -15,6 +16,21 @@ from miner.redact import resolved
 from miner.tokens import TokensConfig
 from miner.transcribe import TranscribeConfig
 from miner.turns import TurnsConfig
+
+
+class AsrExecution(BaseModel):
+    """How the recogniser does its work."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where Whisper runs; `auto` takes a GPU if there is one."""
+    threads: int | None = Field(default=None, ge=1)
+    """Threads of one worker on the CPU; without it cores / workers."""
+    batch_size: int = Field(default=8, ge=1)
+    """Clips at once in faster-whisper's batched mode."""
+    download: bool = False
+    """Whether Whisper's weights may be fetched when they are not on this machine."""
 
 
 class Execution(BaseModel):
@@ -30,6 +46,14 @@ class Execution(BaseModel):
     """Ray cluster to join; without it Ray is started here."""
     buckets: int = Field(default=64, ge=1, le=4096)
     """Buckets of a new store; fixed once it is made."""
+    asr: AsrExecution = Field(default_factory=AsrExecution)
+    """How the recogniser does its work."""
+
+    def asr_work(self) -> HowToRun:
+        """The same for one worker's recogniser."""
+        cores = os.cpu_count() or 1
+        threads = self.asr.threads or max(1, cores // self.workers)
+        return HowToRun(**{**self.asr.model_dump(), "threads": threads})
 
 
 class Settings(BaseModel):

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     BAD_WORDS_FILE = "bad_words_file"
     BAD_TOKENS_FILE = "bad_tokens_file"
     NO_PII_RULES = "no_pii_rules"
+    ASR_FAILED = "asr_failed"
     FORGOTTEN = "forgotten"
     WORKER_CRASHED = "worker_crashed"
     INTERNAL_ERROR = "internal_error"
@@ -60,6 +61,7 @@ class WordDoubt(StrEnum):
     SILENCE_PHRASE = "silence_phrase"
     REPETITION = "repetition"
     IMPOSSIBLE_RATE = "impossible_rate"
+    LANGUAGE_UNKNOWN = "language_unknown"
 
 
 WHAT_TO_DO: dict[Reason, str] = {
@@ -82,6 +84,7 @@ WHAT_TO_DO: dict[Reason, str] = {
     Reason.BAD_WORDS_FILE: "mend the words file that came with the log, or take it away (faults are still mined, from audio)",
     Reason.BAD_TOKENS_FILE: "mend the text stream that came with the log, or take it away (the log is still mined without)",
     Reason.NO_PII_RULES: "set `transcribe.redact.unknown_language=written`, or add the language to miner/pii",
+    Reason.ASR_FAILED: "the recogniser failed on this log (faults are still mined, from audio): read the detail, try another --asr",
     Reason.FORGOTTEN: "the dialogue was forgotten on request and stays out",
     Reason.WORKER_CRASHED: "the process died on this dialogue alone (memory or a native crash): look at the file",
     Reason.INTERNAL_ERROR: "a defect of duplex-miner: please report it with the detail",
@@ -94,4 +97,5 @@ WHY_DROPPED: dict[WordDoubt, str] = {
     WordDoubt.SILENCE_PHRASE: "a phrase that recognisers write on silence, on speech too weak or too short to hold it",
     WordDoubt.REPETITION: "a phrase repeated more often than people do; the first time(s) stay",
     WordDoubt.IMPOSSIBLE_RATE: "more words or letters a second than the language can be spoken at",
+    WordDoubt.LANGUAGE_UNKNOWN: "not heard: the recogniser does not know the log's language",
 }

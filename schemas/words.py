@@ -35,7 +35,13 @@ WORDS = Table(
             "What personal data stood here (name | phone | email | card); `text` is then a placeholder",
             nullable=True,
         ),
-        Column("asr", pl.String(), "Backend that heard it", lineage=True),
+        Column(
+            "speaker",
+            pl.String(),
+            "Which person on the channel: S1, S2, ... as they first speak; null unless diarised",
+            nullable=True,
+        ),
+        Column("asr", pl.String(), "Who heard it: given | pocketsphinx | faster-whisper:small | ...", lineage=True),
     ),
     checks={
         "start_s <= end_s": pl.col("start_s") <= pl.col("end_s"),

@@ -90,6 +90,13 @@ class StageProgress:
         if self._bars is not None and total:
             self._task = self._bars.add_task(stage, total=total, rate="")
 
+    def note(self, line: str) -> None:
+        """Print a line."""
+        if self._bars is not None:
+            self._bars.console.print(line, highlight=False, markup=False)
+        elif not self.quiet:
+            typer.echo(line, err=True)
+
     def advance(self, result: TaskResult) -> None:
         """A task ended."""
         self._done += result.dialogues

@@ -42,6 +42,10 @@ class Progress(Protocol):
         """A stage begins: ``total`` dialogues to do, ``done_before`` done by earlier runs."""
         ...
 
+    def note(self, line: str) -> None:
+        """Something a person should know of how the work is done."""
+        ...
+
     def advance(self, result: TaskResult) -> None:
         """A task ended."""
         ...

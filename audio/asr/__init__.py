@@ -40,11 +40,12 @@ CLIP_WORDS = pl.Schema(
 )
 """Words as a backend gives them: ``clip`` is the index of the clip, times count from the clip's start."""
 
-_NEEDS: Final[Mapping[RecogniserName, str]] = {
+NEEDS: Final[Mapping[RecogniserName, str]] = {
     "faster-whisper": "faster-whisper",
     "openai-whisper": "'duplex-miner[openai-whisper]'",
     "pocketsphinx": "pocketsphinx",
 }
+"""What pip installs for each."""
 
 
 class WordsError(ValueError):
@@ -57,8 +58,14 @@ class Recogniser(Protocol):
     name: RecogniserName
     max_clip_s: float
     """Longest clip it takes in one go, seconds."""
+    apart_s: float
+    """Own silence longer than this begins a new clip, seconds; infinite where full clips are cheaper."""
     effective: Mapping[str, object]
     """What it really runs with (model, device, compute type, decoding options): logged, and shown by ``doctor``."""
+
+    def knows(self, language: str | None) -> bool:
+        """Whether it can read a language; None is one that nobody named."""
+        ...
 
     def words(self, clips: Sequence[Samples], language: str | None) -> pl.DataFrame:
         """Words of clips of one channel, columns ``CLIP_WORDS``. Clips: float32 (n,) at 16 kHz, full scale 1.
@@ -79,7 +86,7 @@ def open_recogniser(
         module = import_module(f"audio.asr.{name.replace('-', '_')}")
     except ImportError as error:
         raise MissingBackendError(
-            f"ASR backend '{name}' needs a package that is not installed ({error}). Run: pip install {_NEEDS[name]}"
+            f"ASR backend '{name}' needs a package that is not installed ({error}). Run: pip install {NEEDS[name]}"
         ) from error
     recogniser: Recogniser = module.open_backend(model, options or {})
     return recogniser

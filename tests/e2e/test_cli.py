@@ -14,14 +14,14 @@ import pytest
 from tests.e2e.command import ROOT, SAMPLES, ask, command, run, tables
 
 
-def test_show_reads_as_a_dialogue_with_its_faults(mined: Path) -> None:
+def test_show_reads_as_a_dialogue_with_its_faults(mined: Path, unheard: Path) -> None:
     text = run("show", "cut-off", "--store", str(mined)).stdout
     assert "MODEL" in text
     assert "USER" in text
     assert "my husband does not like" in text
     assert "◆ B cut_off: the model cuts the user off" in text
     assert "needs_rewrite (unfinished_request)" in text
-    late = run("show", "late-answer", "--store", str(mined)).stdout
+    late = run("show", "late-answer", "--store", str(unheard)).stdout
     assert "[1.7 s of speech]" in late
     assert "◆ C late" in late
 
@@ -163,7 +163,9 @@ def test_mistakes_get_one_line_and_exit_code_2(tmp_path: Path, arguments: list[s
 def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "notes.txt").write_text("no audio")
-    done = run("run", str(tmp_path / "logs"), "--model-channel", "left", "--store", str(tmp_path / "store"))
+    done = run(
+        "run", str(tmp_path / "logs"), "--model-channel", "left", "--store", str(tmp_path / "store"), "--asr", "given"
+    )
     assert done.returncode == 2
     assert "no logs" in done.stderr
     assert not (tmp_path / "store").exists()
@@ -175,13 +177,13 @@ def test_a_second_folder_of_the_same_name_is_not_taken_for_the_first(tmp_path: P
         folder.mkdir(parents=True)
         shutil.copy(ROOT / "data_samples" / "late-answer.ogg", folder / f"{place}.ogg")
     store = ["--store", str(tmp_path / "store"), "--model-channel", "left"]
-    assert run("run", str(tmp_path / "a" / "logs"), *store).returncode == 0
-    refused = run("run", str(tmp_path / "b" / "logs"), *store)
+    assert run("run", str(tmp_path / "a" / "logs"), *store, "--asr", "given").returncode == 0
+    refused = run("run", str(tmp_path / "b" / "logs"), *store, "--asr", "given")
     assert refused.returncode == 2
     assert "--source NAME" in refused.stderr
-    assert run("run", str(tmp_path / "b" / "logs"), *store, "--source", "b").returncode == 0
+    assert run("run", str(tmp_path / "b" / "logs"), *store, "--asr", "given", "--source", "b").returncode == 0
     (tmp_path / "a").rename(tmp_path / "c")
-    moved = run("run", str(tmp_path / "c" / "logs"), *store, "--moved", "--json")
+    moved = run("run", str(tmp_path / "c" / "logs"), *store, "--asr", "given", "--moved", "--json")
     assert json.loads(moved.stdout)["stages"][0]["computed"] == 0
 
 
@@ -195,8 +197,8 @@ def test_doctor_tells_what_works() -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_at_once_and_the_same_command_finishes(mined: Path, tmp_path: Path) -> None:
-    arguments = command("run", str(SAMPLES), "--store", str(tmp_path / "store"), "--workers", "2")
+def test_ctrl_c_stops_at_once_and_the_same_command_finishes(unheard: Path, tmp_path: Path) -> None:
+    arguments = command("run", str(SAMPLES), "--store", str(tmp_path / "store"), "--workers", "2", "--asr", "given")
     process = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:  # the first finished stage is the moment to stop
@@ -207,6 +209,6 @@ def test_ctrl_c_stops_at_once_and_the_same_command_finishes(mined: Path, tmp_pat
     assert process.returncode == 130
     assert "the same command goes on where it was" in errors
     assert "Traceback" not in errors
-    assert run("run", str(SAMPLES), "--store", str(tmp_path / "store")).returncode == 0
-    expected = tables(mined)
+    assert run("run", str(SAMPLES), "--store", str(tmp_path / "store"), "--asr", "given").returncode == 0
+    expected = tables(unheard)
     assert all(frame.equals(expected[name]) for name, frame in tables(tmp_path / "store").items())

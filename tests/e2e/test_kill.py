@@ -18,7 +18,7 @@ KILLS = 20
 @pytest.mark.slow
 def test_kill_9_at_random_instants_and_the_same_command_again(tmp_path: Path) -> None:
     def start(store: Path) -> subprocess.Popen[bytes]:
-        arguments = command("run", str(SAMPLES), "--store", str(store), "--workers", "2")
+        arguments = command("run", str(SAMPLES), "--store", str(store), "--workers", "2", "--asr", "given")
         return subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     began = time.monotonic()

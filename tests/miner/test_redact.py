@@ -28,7 +28,7 @@ def words(
     text: str, *, step_s: float = 0.4, channel: str = "user", name: str = "d", start_s: float = 0.0
 ) -> pl.DataFrame:
     rows = [
-        (name, channel, i, word, start_s + i * step_s, start_s + i * step_s + 0.3, "given", None, None, None, "given")
+        (name, channel, i, word, start_s + i * step_s, start_s + i * step_s + 0.3, "given", None, None, None, None, "given")
         for i, word in enumerate(text.split(" "))
     ]
     return WORDS.conform(pl.DataFrame(rows, schema=WORDS.schema, orient="row"))
@@ -225,7 +225,7 @@ def test_words_times_and_reasons_stay(texts: list[str], gaps: list[float], dropp
     for i, text in enumerate(texts):
         start_s = round(start_s + gaps[i], 3)
         reason = "no_own_speech" if dropped[i] else None
-        rows.append(("d", "user", i, text, start_s, start_s, "given", None, reason, None, "given"))
+        rows.append(("d", "user", i, text, start_s, start_s, "given", None, reason, None, None, "given"))
     before = WORDS.conform(pl.DataFrame(rows, schema=WORDS.schema, orient="row"))
     after, _ = redact(before, told(language), ON)
     after = WORDS.conform(after)
