@@ -54,7 +54,7 @@ class PocketsphinxOptions(_Options):
     """A phrase must share this much of its phones with the first reading (2 x shared / all)."""
     stock_phrase_margin: float = 0.7
     """Log-likelihood per 10 ms by which the first reading must fit the sound better than the phrase to be kept."""
-    unsure_max_s: float = Field(default=0.8, ge=0)
+    unsure_max_s: float = Field(default=1.3, ge=0)
     """A clip up to this, seconds, that is neither read with certainty nor a stock phrase holds no word to go by."""
 
 
