@@ -9,6 +9,7 @@ import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
 from typing import Final
 
 import numpy as np
@@ -80,24 +81,28 @@ class Pocketsphinx:
         return pl.DataFrame(found, schema=CLIP_WORDS, orient="row")
 
     def _stock_phrase(self, sound: bytes, read: list[Word]) -> list[Word]:
-        """The stock phrase that a clip may hold as well as what was read, by the sound alone; else nothing.
+        """The stock phrase that a clip may well hold, given what was read first; else nothing.
 
-        Both readings are scored with the same senones, the free one by aligning its words.
+        It must share much of its phones with the first reading, and fit the sound about as well: both are scored with
+        the same senones, the first reading by aligning its words.
         """
         self._second.activate_search(_STOCK)
         stock = _read(self._second, sound)
-        if not self._stock_pattern.fullmatch(" ".join(text for text, *_ in stock)):
+        if not read or not self._stock_pattern.fullmatch(_text(stock)):
             return []
         stock_score = _log_score(self._second)
-        if read:
-            self._second.set_align_text(" ".join(text for text, *_ in read))
-            _read(self._second, sound)
-            n_frames = len(sound) / _BYTES_PER_FRAME
-            if self._second.hyp() is None:
-                return []
-            if (_log_score(self._second) - stock_score) / n_frames > self._options.stock_phrase_margin:
-                return []
-        return stock
+        shared = SequenceMatcher(None, self._phones(read), self._phones(stock), autojunk=False).ratio()
+        if shared < self._options.stock_phrase_alike:
+            return []
+        self._second.set_align_text(_text(read))
+        _read(self._second, sound)
+        if self._second.hyp() is None:
+            return []
+        lead = (_log_score(self._second) - stock_score) * _BYTES_PER_FRAME / len(sound)
+        return stock if lead <= self._options.stock_phrase_margin else []
+
+    def _phones(self, read: list[Word]) -> list[str]:
+        return [phone for text, *_ in read for phone in (self._second.lookup_word(text) or "").split()]
 
 
 def open_backend(model: str | None, options: Mapping[str, object]) -> Pocketsphinx:
@@ -130,6 +135,10 @@ def _read(decoder: Decoder, sound: bytes) -> list[Word]:
 def _confidence(read: list[Word]) -> float:
     """The probability of the least certain word; 0 where nothing was read."""
     return min((probability for *_, probability in read), default=0.0)
+
+
+def _text(read: list[Word]) -> str:
+    return " ".join(text for text, *_ in read)
 
 
 def _log_score(decoder: Decoder) -> float:

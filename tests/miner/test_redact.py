@@ -28,7 +28,20 @@ def words(
     text: str, *, step_s: float = 0.4, channel: str = "user", name: str = "d", start_s: float = 0.0
 ) -> pl.DataFrame:
     rows = [
-        (name, channel, i, word, start_s + i * step_s, start_s + i * step_s + 0.3, "given", None, None, None, None, "given")
+        (
+            name,
+            channel,
+            i,
+            word,
+            start_s + i * step_s,
+            start_s + i * step_s + 0.3,
+            "given",
+            None,
+            None,
+            None,
+            None,
+            "given",
+        )
         for i, word in enumerate(text.split(" "))
     ]
     return WORDS.conform(pl.DataFrame(rows, schema=WORDS.schema, orient="row"))
