@@ -52,8 +52,8 @@ class PocketsphinxOptions(_Options):
     """A clip is short up to this, seconds; it may be a stock phrase ("thank you, goodbye", "yes please")."""
     stock_phrase_alike: float = Field(default=0.4, ge=0, le=1)
     """A phrase must share this much of its phones with the first reading (2 x shared / all)."""
-    stock_phrase_margin: float = 0.7
-    """Log-likelihood per 10 ms by which the first reading must fit the sound better than the phrase to be kept."""
+    stock_phrase_margin: float = 1.65
+    """Log-likelihood per 10 ms, times that share, by which the first reading must fit the sound better to be kept."""
     unsure_max_s: float = Field(default=1.3, ge=0)
     """A clip up to this, seconds, that is neither read with certainty nor a stock phrase holds no word to go by."""
 

@@ -99,7 +99,7 @@ class Pocketsphinx:
         if self._second.hyp() is None:
             return []
         lead = (_log_score(self._second) - stock_score) * _BYTES_PER_FRAME / len(sound)
-        return stock if lead <= self._options.stock_phrase_margin else []
+        return stock if lead <= self._options.stock_phrase_margin * shared else []
 
     def _phones(self, read: list[Word]) -> list[str]:
         return [phone for text, *_ in read for phone in (self._second.lookup_word(text) or "").split()]
@@ -114,7 +114,8 @@ def open_backend(model: str | None, options: Mapping[str, object]) -> Pocketsphi
 
 
 def _read(decoder: Decoder, sound: bytes) -> list[Word]:
-    """The words of one clip by the decoder's active search."""
+    """The words of one clip by the decoder's active search, whatever it heard before."""
+    decoder.reinit_feat()
     decoder.start_utt()
     decoder.process_raw(sound, full_utt=True)
     decoder.end_utt()
