@@ -1,4 +1,4 @@
-"""`duplex-miner ingest|listen|transcribe|turns|detect|pairs`, `run` and `show`."""
+"""`duplex-miner ingest|listen|tokens|transcribe|turns|detect|pairs`, `run` and `show`."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def run_all(
     retry_quarantined: RetryOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Mine logs from audio to preference pairs: ingest, listen, transcribe, turns, detect, pairs.
+    """Mine logs from audio to preference pairs: ingest, listen, tokens, transcribe, turns, detect, pairs.
 
     Run it again at any time: what is done is kept, what changed is computed, a killed run goes on.
     """

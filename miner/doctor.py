@@ -54,6 +54,13 @@ def checks() -> list[Check]:
         Check("PyAV formats", "MP3, M4A, WebM", _pyav, core),
         *(Check(f"vad {name}", "listen", _vad(name), core) for name in get_args(VadName)),
         Check("ray", "engine ray", _installed("ray"), "pip install 'duplex-miner[ray]'", optional=True),
+        Check(
+            "sentencepiece",
+            "words from token ids",
+            _installed("sentencepiece"),
+            "pip install 'duplex-miner[tokens]'",
+            optional=True,
+        ),
         Check("s3fs", "stores on s3://", _installed("s3fs"), "pip install 'duplex-miner[s3]'", optional=True),
         Check("gcsfs", "stores on gs://", _installed("gcsfs"), "pip install gcsfs", optional=True),
     ]

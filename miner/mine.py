@@ -13,6 +13,7 @@ from miner.ingest.refs import Source, refs_frame
 from miner.listen import Listen
 from miner.pairs import Pairs
 from miner.settings import Execution, Settings
+from miner.tokens import Tokens
 from miner.transcribe import Transcribe
 from miner.turns import Turns
 from store.engines.base import Engine
@@ -25,7 +26,7 @@ from store.runs import activate, active_name, open_run
 from store.sources import register_source, source_roots
 from store.stage import Stage
 
-CHAIN: tuple[type[Stage], ...] = (Ingest, Listen, Transcribe, Turns, Detect, Pairs)
+CHAIN: tuple[type[Stage], ...] = (Ingest, Listen, Tokens, Transcribe, Turns, Detect, Pairs)
 
 FLOW = Flow.of(CHAIN)
 
@@ -33,6 +34,7 @@ _REFS_AT_ONCE = 20_000
 
 _BUILD: Mapping[str, Callable[[Settings, Mapping[str, str]], Stage]] = {
     Listen.name: lambda settings, roots: Listen(settings.listen, sources=roots),
+    Tokens.name: lambda settings, roots: Tokens(settings.tokens, sources=roots),
     Transcribe.name: lambda settings, roots: Transcribe(settings.transcribe, sources=roots),
     Turns.name: lambda settings, roots: Turns(settings.turns),
     Detect.name: lambda settings, roots: Detect(settings.detect),
@@ -63,13 +65,15 @@ def mine(
         runner = Runner(store, run, FLOW, engine, progress, retry_quarantined)
         reports = []
         try:
-            if source is not None and Ingest.name in stages:
-                register_source(store, source.source_id, source.kind, source.root, moved=moved)
-                reports.append(_take_in(runner, settings, source))
+            taken_in = source if Ingest.name in stages else None
+            if taken_in is not None:
+                register_source(store, taken_in.source_id, taken_in.kind, taken_in.root, moved=moved)
             roots = source_roots(store)
-            reports += [
-                runner.run_stage(_BUILD[stage.name](settings, roots)) for stage in CHAIN[1:] if stage.name in stages
-            ]
+            # Before anything runs, so that a setting that cannot be met is told at once.
+            made = [_BUILD[stage.name](settings, roots) for stage in CHAIN[1:] if stage.name in stages]
+            if taken_in is not None:
+                reports.append(_take_in(runner, settings, taken_in))
+            reports += [runner.run_stage(stage) for stage in made]
         finally:
             engine.close()
         return reports, runner.resolver()

@@ -11,6 +11,7 @@ from miner.detect import DetectConfig
 from miner.ingest.ingest import IngestConfig
 from miner.listen import ListenConfig
 from miner.pairs import PairsConfig
+from miner.tokens import TokensConfig
 from miner.transcribe import TranscribeConfig
 from miner.turns import TurnsConfig
 
@@ -37,6 +38,7 @@ class Settings(BaseModel):
 
     ingest: IngestConfig = IngestConfig()
     listen: ListenConfig = ListenConfig()
+    tokens: TokensConfig = TokensConfig()
     transcribe: TranscribeConfig = TranscribeConfig()
     turns: TurnsConfig = TurnsConfig()
     detect: DetectConfig = DetectConfig()

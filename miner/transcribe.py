@@ -11,15 +11,19 @@ from pydantic import NonNegativeFloat
 
 from audio.asr import HEARD, WordsError
 from audio.asr.given import given_words
+from audio.asr.tokens import TokenWords, words_of_tokens
 from miner.ingest.tree import join
 from schemas.activity import ACTIVITY
 from schemas.clock import IntMs, array_to_ms, array_to_s, to_ms
 from schemas.dialogues import DIALOGUES
 from schemas.reasons import Reason
+from schemas.text_tokens import TEXT_TOKENS
 from schemas.words import WORDS
 from store.stage import Batch, Quarantined, Stage, StageConfig, StageOutput
 
 NO_OWN_SPEECH = "no_own_speech"
+TEXT_STREAM = "text_stream"
+"""What stands for the backend where the model's own text stream gave the words."""
 EMPTY_TEXT = "empty_text"
 APART_MS = 10**10
 """Distance put between two channels so that one search serves a whole batch: longer than any log."""
@@ -32,6 +36,8 @@ class TranscribeConfig(StageConfig):
     """Backend: `given` reads the words that came with the log."""
     speech_tolerance_s: NonNegativeFloat = 0.25
     """A word this close to own-channel speech belongs to it, seconds; one further away was not said there."""
+    tokens: TokenWords = TokenWords()
+    """Words from the model's own text stream."""
 
 
 class Transcribe(Stage):
@@ -41,8 +47,9 @@ class Transcribe(Stage):
     """
 
     name = "transcribe"
-    version = 1
+    version = 2
     reads = (DIALOGUES, ACTIVITY)
+    optional_reads = (TEXT_TOKENS,)
     writes = WORDS
     batch_size = 256
 
@@ -63,8 +70,17 @@ class Transcribe(Stage):
                 quarantined.append(Quarantined(row["dialogue_id"], Reason.BAD_WORDS_FILE, str(error)))
             else:
                 heard.append(words.select(pl.lit(row["dialogue_id"]).alias("dialogue_id"), pl.all()))
-        rows = hold_to_speech(pl.concat(heard), batch[ACTIVITY], self.config.speech_tolerance_s)
-        return StageOutput(rows.with_columns(pl.lit(self.config.asr).alias("asr")), quarantined)
+        words = pl.concat(heard).with_columns(pl.lit(self.config.asr).alias("asr"))
+        words = self._with_text_stream(words, batch)
+        return StageOutput(hold_to_speech(words, batch[ACTIVITY], self.config.speech_tolerance_s), quarantined)
+
+    def _with_text_stream(self, words: pl.DataFrame, batch: Batch) -> pl.DataFrame:
+        """Where the model's own text stream has words, they are the words of its channel."""
+        if TEXT_TOKENS.name not in batch.tables:
+            return words
+        said = words_of_tokens(batch[TEXT_TOKENS], batch[ACTIVITY], self.config.tokens)
+        others = words.join(said, on=["dialogue_id", "channel"], how="anti", maintain_order="left")
+        return pl.concat([others, said.with_columns(pl.lit(TEXT_STREAM).alias("asr"))])
 
     def _words_path(self, row: Mapping[str, Any]) -> str | None:
         return None if row["words_path"] is None else join(self.sources[row["source_id"]], row["words_path"])

@@ -6,8 +6,11 @@ from schemas.activity import ACTIVITY
 from schemas.dialogues import DIALOGUES
 from schemas.pairs import PAIRS
 from schemas.table import Table
+from schemas.text_tokens import TEXT_TOKENS
 from schemas.timing_events import TIMING_EVENTS
 from schemas.turns import TURNS
 from schemas.words import WORDS
 
-TABLES: dict[str, Table] = {table.name: table for table in (DIALOGUES, ACTIVITY, WORDS, TURNS, TIMING_EVENTS, PAIRS)}
+TABLES: dict[str, Table] = {
+    table.name: table for table in (DIALOGUES, ACTIVITY, TEXT_TOKENS, WORDS, TURNS, TIMING_EVENTS, PAIRS)
+}

@@ -68,6 +68,17 @@ def frame_to_seconds(frame: int) -> float:
     return frame * FRAME_MS / 1000
 
 
+def frames_to_ms(frames: npt.ArrayLike, frame_rate_hz: npt.ArrayLike) -> IntMs:
+    """Starts of frames of any rate, in integer milliseconds. Shapes broadcast."""
+    return array_to_ms(np.asarray(frames, dtype=np.float64) / np.asarray(frame_rate_hz, dtype=np.float64))
+
+
+def frames_that_cover(seconds: float, frame_rate_hz: float) -> int:
+    """The number of frames a stretch of that length takes, the last one begun included."""
+    frames = Fraction(to_ms(seconds), 1000) * Fraction(frame_rate_hz)
+    return -int(-frames // 1)
+
+
 def window_start_frame(t0_s: float) -> int:
     """First scored frame of a pair that parts at ``t0_s``: ``f0 = max(0, floor(12.5 t0) - 1)``.
 

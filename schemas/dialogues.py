@@ -21,6 +21,8 @@ DIALOGUES = Table(
         Column("user_channel", pl.Int64(), "Index of the user's channel in that file"),
         Column("words_path", pl.String(), "Words that came with the log, relative to the source folder", nullable=True),
         Column("words_hash", pl.String(), "xxh3 (64 bits) of the words' bytes; null without words", nullable=True),
+        Column("tokens_path", pl.String(), "The model's text stream, relative to the source folder", nullable=True),
+        Column("tokens_hash", pl.String(), "xxh3 (64 bits) of its bytes; null without one", nullable=True),
         Column("audio_hash", pl.String(), "xxh3 (64 bits) of the audio file's bytes (both files' when there are two)"),
         Column("sample_rate_hz", pl.Int64(), "Sample rate of the model's file"),
         Column("duration_s", SECONDS, "Length of the log; the shorter of two channel files is taken to end in silence"),

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     AUDIO_CHANGED = "audio_changed"
     BAD_MANIFEST_LINE = "bad_manifest_line"
     BAD_WORDS_FILE = "bad_words_file"
+    BAD_TOKENS_FILE = "bad_tokens_file"
     FORGOTTEN = "forgotten"
     WORKER_CRASHED = "worker_crashed"
     INTERNAL_ERROR = "internal_error"
@@ -67,6 +68,7 @@ WHAT_TO_DO: dict[Reason, str] = {
     Reason.AUDIO_CHANGED: "the file changed after ingest: run `duplex-miner ingest` again",
     Reason.BAD_MANIFEST_LINE: "mend the manifest line: one JSON object with `id`, `path` and channels that the file has",
     Reason.BAD_WORDS_FILE: "mend the words file that came with the log, or take it away (faults are still mined, from audio)",
+    Reason.BAD_TOKENS_FILE: "mend the text stream that came with the log, or take it away (the log is still mined without)",
     Reason.FORGOTTEN: "the dialogue was forgotten on request and stays out",
     Reason.WORKER_CRASHED: "the process died on this dialogue alone (memory or a native crash): look at the file",
     Reason.INTERNAL_ERROR: "a defect of duplex-miner: please report it with the detail",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from miner.ingest.refs import CHANNEL_NAMES, LogRef, SourceError, audio_stem, once
-from miner.ingest.tree import folders
+from miner.ingest.refs import CHANNEL_NAMES, TOKENS_SUFFIXES, LogRef, SourceError, audio_stem, once
+from miner.ingest.tree import Entry, folders
 from schemas.ids import stable_hash
 
 
@@ -33,10 +33,19 @@ class FolderSource:
     def _files(self) -> Iterator[LogRef]:
         model, user = self.model_channel, 1 - self.model_channel
         for _, files in folders(self.root, self.skipped):
+            streams = {entry.path: entry for entry in files if entry.path.endswith(TOKENS_SUFFIXES)}
             for path, size, stamp in files:
                 dialogue_id = audio_stem(path)
                 if dialogue_id is None:
-                    self.skipped["not audio"] += 1
+                    if path not in streams:
+                        self.skipped["not audio"] += 1
                     continue
-                fingerprint = stable_hash(path, size, stamp, model, user)
-                yield LogRef(dialogue_id, self.kind, fingerprint, path, model, path, user)
+                tokens = tokens_beside(dialogue_id, streams) if streams else None
+                fingerprint = stable_hash(path, size, stamp, model, user, *(tokens or ()))
+                tokens_path = tokens.path if tokens else None
+                yield LogRef(dialogue_id, self.kind, fingerprint, path, model, path, user, tokens_path=tokens_path)
+
+
+def tokens_beside(stem: str, streams: Mapping[str, Entry]) -> Entry | None:
+    """The text stream of an audio file, among the files with a name for one, by path."""
+    return next((streams[stem + suffix] for suffix in TOKENS_SUFFIXES if stem + suffix in streams), None)

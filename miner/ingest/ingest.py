@@ -15,13 +15,14 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, NonPositiveFloat, 
 
 from audio.asr import WordsError
 from audio.asr.given import words_bytes
+from audio.asr.token_files import TokensError, tokens_bytes
 from audio.decode import AudioInfo, DecodeError, channel_blocks, is_remote, probe
 from miner.ingest.check import LogSummary, Samples, follows, summarise
 from miner.ingest.refs import REFS
 from miner.ingest.tree import join, open_binary
 from schemas.clock import samples_to_seconds
 from schemas.dialogues import DIALOGUES
-from schemas.ids import stable_hash
+from schemas.ids import bytes_hash, stable_hash
 from schemas.reasons import Reason, Warn
 from store.resolve import tombstone_key
 from store.stage import Batch, Quarantined, Stage, StageConfig, StageOutput
@@ -64,7 +65,7 @@ class Ingest(Stage):
     """
 
     name = "ingest"
-    version = 1
+    version = 2
     reads = ()
     writes = DIALOGUES
     batch_size = 8
@@ -112,6 +113,7 @@ class Ingest(Stage):
             "source_id": self.source_id,
             "audio_hash": audio_hash,
             "words_hash": self._words_hash(ref["words_path"]),
+            "tokens_hash": self._tokens_hash(ref["tokens_path"]),
             "sample_rate_hz": info.rate_hz,
             "duration_s": samples_to_seconds(summary.n, info.rate_hz),
             "model_level_db": round(summary.model.level_db, 2),
@@ -127,6 +129,14 @@ class Ingest(Stage):
         except WordsError as error:
             return stable_hash(error)
         return stable_hash(*(xxhash.xxh3_64_hexdigest(content) for content in contents.values())) if contents else None
+
+    def _tokens_hash(self, tokens_path: str | None) -> str | None:
+        """Part of the row for the same reason."""
+        try:
+            content = tokens_bytes(join(self.root, tokens_path)) if tokens_path is not None else None
+        except TokensError as error:
+            return stable_hash(error)
+        return None if content is None else bytes_hash(content)
 
     def _summary(self, ref: dict[str, Any], model: str, user: str, rate_hz: int) -> LogSummary:
         blocks = channel_blocks(

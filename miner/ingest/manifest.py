@@ -37,6 +37,7 @@ class ManifestLine(TypedDict, total=False):
     user_channel: Channel | None
     duration: Annotated[float, Field(ge=0)] | None
     words: Text | None
+    tokens: Text | None
     model_id: str | None
     model_checkpoint: str | None
     voice: str | None
@@ -97,12 +98,15 @@ class ManifestSource:
     def _ref(self, line: ManifestLine, raw: bytes) -> LogRef:
         model_path = line.get("model_path") or line.get("path") or ""
         user_path = line.get("user_path") or model_path
-        words_path, model_channel, user_channel = line.get("words"), line.get("model_channel"), line.get("user_channel")
+        words_path, tokens_path = line.get("words"), line.get("tokens")
+        model_channel, user_channel = line.get("model_channel"), line.get("user_channel")
         problems: list[BadPathError] = []
         model = self._find(model_path, problems)
         user = model if user_path == model_path else self._find(user_path, problems)
-        words = self._find_words(words_path, problems) if words_path else None
+        words = self._find_beside(words_path, problems) if words_path else None
+        tokens = self._find_beside(tokens_path, problems) if tokens_path else None
         files = (model, user, words) if words else (model,) if user is model else (model, user)
+        files = (*files, tokens) if tokens else files
         more = {} if line.keys() <= KNOWN else {key: value for key, value in line.items() if key not in KNOWN}
         ref = LogRef(
             line["id"],
@@ -114,6 +118,7 @@ class ManifestSource:
             channel_index(user_channel),
             not isinstance(model_channel, str) and not isinstance(user_channel, str),
             words.path if words else None,
+            tokens.path if tokens else None,
             line.get("model_id"),
             line.get("model_checkpoint"),
             line.get("voice"),
@@ -132,10 +137,10 @@ class ManifestSource:
             problems.append(error)
             return Entry(path, 0, "")
 
-    def _find_words(self, path: str, problems: list[BadPathError]) -> Entry:
+    def _find_beside(self, path: str, problems: list[BadPathError]) -> Entry:
         found: list[BadPathError] = []
         entry = self._find(path, found)
-        # Words that are not there cost the words, later; words that must not be read cost the log.
+        # Words or tokens that are not there cost just them, later; those that must not be read cost the log.
         problems.extend(error for error in found if error.reason is Reason.PATH_ESCAPES)
         return entry
 

@@ -1,4 +1,7 @@
-"""moshi-finetune layout: stereo files, left = model, with sibling ``.json`` alignments and maybe a ``.jsonl`` index."""
+"""moshi-finetune layout: stereo files, left = model, with sibling ``.json`` alignments and maybe a ``.jsonl`` index.
+
+The model's text stream may lie beside them, as in any folder; moshi-finetune itself knows none.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from miner.ingest.folder import tokens_beside
 from miner.ingest.manifest import bad_line, first_error, numbered_lines
-from miner.ingest.refs import LogRef, as_problem, audio_stem, once
+from miner.ingest.refs import TOKENS_SUFFIXES, LogRef, as_problem, audio_stem, once
 from miner.ingest.tree import BadPathError, Entry, Locator, folders
 from schemas.ids import stable_hash
 
@@ -50,13 +54,16 @@ class MoshiFinetuneSource:
                 yield bad_line(self.kind, number, raw, first_error(error))
                 continue
             try:
-                yield self._ref(locator.find(path), self._words(locator, path))
+                stem = posixpath.splitext(path)[0]
+                tokens = (self._beside(locator, stem + suffix) for suffix in TOKENS_SUFFIXES)
+                words = self._beside(locator, stem + ".json")
+                yield self._ref(locator.find(path), words, next(filter(None, tokens), None))
             except BadPathError as error:
-                yield as_problem(self._ref(Entry(path, 0, ""), None), error.reason, error.detail)
+                yield as_problem(self._ref(Entry(path, 0, "")), error.reason, error.detail)
 
-    def _words(self, locator: Locator, path: str) -> Entry | None:
+    def _beside(self, locator: Locator, path: str) -> Entry | None:
         try:
-            return locator.find(posixpath.splitext(path)[0] + ".json")
+            return locator.find(path)
         except BadPathError:
             return None
 
@@ -66,18 +73,19 @@ class MoshiFinetuneSource:
             for entry in files:
                 stem = audio_stem(entry.path)
                 if stem is not None:
-                    yield self._ref(entry, by_path.get(stem + ".json"))
-                elif not entry.path.endswith((".json", ".jsonl")):
+                    yield self._ref(entry, by_path.get(stem + ".json"), tokens_beside(stem, by_path))
+                elif not entry.path.endswith((".json", ".jsonl", *TOKENS_SUFFIXES)):
                     self.skipped["not audio"] += 1
 
-    def _ref(self, audio: Entry, words: Entry | None) -> LogRef:
+    def _ref(self, audio: Entry, words: Entry | None = None, tokens: Entry | None = None) -> LogRef:
         return LogRef(
             posixpath.splitext(audio.path)[0],
             self.kind,
-            stable_hash(*audio, *(words or ())),
+            stable_hash(*audio, *(words or ()), *(tokens or ())),
             audio.path,
             MODEL_CHANNEL,
             audio.path,
             USER_CHANNEL,
             words_path=words.path if words else None,
+            tokens_path=tokens.path if tokens else None,
         )

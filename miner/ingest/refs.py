@@ -16,6 +16,8 @@ AUDIO_SUFFIXES = frozenset(
     {".wav", ".wave", ".w64", ".rf64", ".aif", ".aiff", ".au", ".caf", ".sph", ".flac", ".ogg", ".oga", ".opus", ".mp3"}
     | {".m4a", ".mp4", ".aac", ".webm", ".mka", ".wma"}
 )
+TOKENS_SUFFIXES = (".tokens.json", ".codes.npy")
+"""What the model's text stream is called beside NAME.wav: NAME.tokens.json, else NAME.codes.npy."""
 CHANNEL_NAMES = {"left": 0, "right": 1}
 
 REFS = Table(
@@ -33,6 +35,7 @@ REFS = Table(
         Column("user_channel", pl.Int64(), "Index of the user's channel in that file"),
         Column("channels_named", pl.Boolean(), "The source named both by index, so more than two channels are fine"),
         Column("words_path", pl.String(), "Words that came with the log, relative to the root", nullable=True),
+        Column("tokens_path", pl.String(), "The model's text stream, relative to the root", nullable=True),
         Column("model_id", pl.String(), "Model that spoke", nullable=True),
         Column("model_checkpoint", pl.String(), "Its checkpoint or revision", nullable=True),
         Column("voice", pl.String(), "Voice the model used", nullable=True),
@@ -59,6 +62,7 @@ class LogRef(NamedTuple):
     user_channel: int
     channels_named: bool = False
     words_path: str | None = None
+    tokens_path: str | None = None
     model_id: str | None = None
     model_checkpoint: str | None = None
     voice: str | None = None

@@ -80,6 +80,7 @@ def test_status_counts_what_is_there(mined: Path) -> None:
     assert [state["table"] for state in states] == [
         "dialogues",
         "activity",
+        "text_tokens",
         "words",
         "turns",
         "timing_events",

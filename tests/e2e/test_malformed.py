@@ -32,4 +32,4 @@ def test_every_good_log_is_processed_and_every_bad_one_quarantined_with_its_reas
     assert {row["dialogue_id"] for row in listened} == {f"good{i:03d}" for i in range(200)}
     again = run("run", str(logs), "--model-channel", "left", "--store", str(tmp_path / "store"), "--json")
     assert again.returncode == 3
-    assert [stage["computed"] for stage in json.loads(again.stdout)["stages"]] == [0] * 6
+    assert [stage["computed"] for stage in json.loads(again.stdout)["stages"]] == [0] * 7

@@ -100,7 +100,7 @@ def test_running_again_computes_nothing(mined: Path) -> None:
     done = run("run", str(SAMPLES), "--store", str(mined), "--json")
     assert done.returncode == 0
     stages = json.loads(done.stdout)["stages"]
-    assert [(stage["computed"], stage["reused"]) for stage in stages] == [(0, 13)] * 6
+    assert [(stage["computed"], stage["reused"]) for stage in stages] == [(0, 13)] * 7
 
 
 def test_a_threshold_of_detect_recomputes_detect_and_only_pairs_whose_issues_changed(
@@ -114,9 +114,17 @@ def test_a_threshold_of_detect_recomputes_detect_and_only_pairs_whose_issues_cha
     after = tables(store)["timing_events"].partition_by("dialogue_id", as_dict=True)
     changed = [key for key, frame in before.items() if not frame.equals(after[key])]
     assert 0 < len(changed) < 13
-    assert computed == {"ingest": 0, "listen": 0, "transcribe": 0, "turns": 0, "detect": 13, "pairs": len(changed)}
+    assert computed == {
+        "ingest": 0,
+        "listen": 0,
+        "tokens": 0,
+        "transcribe": 0,
+        "turns": 0,
+        "detect": 13,
+        "pairs": len(changed),
+    }
     back = json.loads(run("run", str(SAMPLES), "--store", str(store), "--json").stdout)
-    assert [stage["computed"] for stage in back["stages"]] == [0] * 6
+    assert [stage["computed"] for stage in back["stages"]] == [0] * 7
 
 
 @pytest.mark.slow
@@ -131,7 +139,7 @@ def test_ray_makes_the_same_tables(mined: Path, tmp_path: Path) -> None:
 def test_stages_one_by_one_make_the_same_tables_as_run(mined: Path, tmp_path: Path) -> None:
     store = str(tmp_path / "store")
     assert run("ingest", str(SAMPLES), "--store", store).returncode == 0
-    for stage in ("listen", "transcribe", "turns", "detect", "pairs"):
+    for stage in ("listen", "tokens", "transcribe", "turns", "detect", "pairs"):
         done = run(stage, "--store", store, "--workers", "1")
         assert done.returncode == 0, done.stderr
     expected = tables(mined)

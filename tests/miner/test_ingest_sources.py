@@ -255,6 +255,44 @@ def test_a_manifest_that_is_not_there_says_so(tmp_path: Path) -> None:
         listed(tmp_path / "none.jsonl")
 
 
+def test_a_text_stream_is_found_as_words_are(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    put(tmp_path, "secret.npy")
+    put(root, "a.wav", "a.npy")
+    lines = [line("a", tokens="./a.npy"), line("b", path="a.wav"), line("c", path="a.wav", tokens="gone.npy")]
+    path = manifest(root, *lines, line("d", path="a.wav", tokens="../secret.npy"))
+
+    refs = listed(path)
+    put(root, "a.npy", content=b"longer than it was before")
+    again = listed(path)
+
+    assert [ref.tokens_path for ref in refs] == ["a.npy", None, "gone.npy", "../secret.npy"]
+    assert problems(refs) == {"d": Reason.PATH_ESCAPES}
+    assert [a.fingerprint != b.fingerprint for a, b in zip(refs, again, strict=True)] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("kind", ["folder", "moshi_finetune", "index"])
+def test_a_text_stream_beside_the_audio_is_taken_in(tmp_path: Path, kind: str) -> None:
+    put(tmp_path, "x/a.wav", "x/a.tokens.json", "x/b.wav", "x/b.codes.npy", "x/b.tokens.json", "x/c.wav", "x/d.wav")
+    put(tmp_path, "x/d.codes.npy", "x/e.txt")
+    index = tmp_path / "index.jsonl"
+    path: Path | str = tmp_path
+    if kind == "index":
+        index.write_text("\n".join(json.dumps({"path": f"x/{name}.wav", "duration": 1}) for name in "abcd"))
+        path, kind = index, "moshi_finetune"
+    source = open_source(str(path), kind=kind, model_channel="left")
+
+    refs = list(source.refs())
+
+    streams = {ref.dialogue_id: ref.tokens_path for ref in refs}
+    assert streams == {"x/a": "x/a.tokens.json", "x/b": "x/b.tokens.json", "x/c": None, "x/d": "x/d.codes.npy"}
+    assert source.skipped == ({} if path == index else {"not audio": 1})
+    assert not problems(refs)
+    put(tmp_path, "x/d.codes.npy", content=b"longer than it was before")
+    again = open_source(str(path), kind=kind, model_channel="left").refs()
+    assert [ref.dialogue_id for ref, old in zip(again, refs, strict=True) if ref != old] == ["x/d"]
+
+
 # --- moshi-finetune and Full-Duplex-Bench
 
 

@@ -200,6 +200,23 @@ def test_words_that_change_change_the_row(tmp_path: Path, sound: np.ndarray) -> 
     assert words_hash() == hashes[3]
 
 
+def test_a_text_stream_that_changes_changes_the_row(tmp_path: Path, sound: np.ndarray) -> None:
+    write(tmp_path / "x.wav", sound, RATE)
+
+    def row(content: str | None) -> dict[str, object]:
+        if content is not None:
+            (tmp_path / "x.tokens.json").write_text(content)
+        rows = DIALOGUES.conform(ingested(tmp_path, kind="folder", model_channel="left").rows)
+        return rows.select("tokens_path", "tokens_hash").row(0, named=True)
+
+    without, first, second = row(None), row("[3]"), row("[0]")
+
+    assert without == {"tokens_path": None, "tokens_hash": None}
+    assert first["tokens_path"] == "x.tokens.json"
+    assert first["tokens_hash"] != second["tokens_hash"]
+    assert row(None) == second
+
+
 def test_a_problem_of_the_source_goes_to_quarantine_unopened(tmp_path: Path) -> None:
     ref = LogRef("x", "manifest", "f", "/etc/x.wav", 0, "/etc/x.wav", 1, problem_reason="path_escapes")
     stage = Ingest(IngestConfig(), root=str(tmp_path), source_id="s")

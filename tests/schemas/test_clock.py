@@ -11,6 +11,8 @@ from schemas.clock import (
     array_to_ms,
     array_to_s,
     frame_to_seconds,
+    frames_that_cover,
+    frames_to_ms,
     ms_expr,
     round_s,
     samples_to_seconds,
@@ -55,3 +57,16 @@ def test_a_frame_holds_its_time(ms: int) -> None:
 
 def test_halves_go_away_from_zero_as_people_expect_of_a_clock() -> None:
     assert [to_ms(x) for x in (0.0005, -0.0005, 0.0015, 0.00049)] == [1, -1, 2, 0]
+
+
+@given(MILLISECONDS, st.sampled_from([12.5, 25.0, 50.0, 10.0, 8.0]))
+def test_frames_of_any_rate_cover_a_stretch_with_none_to_spare(ms: int, rate_hz: float) -> None:
+    n = frames_that_cover(ms / 1000, rate_hz)
+    assert frames_to_ms(n, rate_hz) >= ms
+    assert n == 0 or frames_to_ms(n - 1, rate_hz) < ms
+
+
+def test_moshi_frames_are_80_ms() -> None:
+    assert frames_to_ms([0, 1, 25], 12.5).tolist() == [0, 80, 2000]
+    assert frames_to_ms([3, 3], [12.5, 30.0]).tolist() == [240, 100]
+    assert frames_that_cover(0.081, 12.5) == 2
