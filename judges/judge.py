@@ -63,7 +63,8 @@ class Judge(Stage):
 
     def open(self) -> None:
         """Open the client."""
-        self._client = Cached(open_client(self.config.client, self.config.model, self.clients), self.store)
+        client = open_client(self.config.client, self.config.model, self.clients)
+        self._client = Cached(client, self.store) if client.paid else client
 
     def process(self, batch: Batch) -> StageOutput:
         """Judge the dialogues of a batch. Raises ServerGoneError."""

@@ -33,6 +33,7 @@ class Mock:
     """Answers every request by its script, at once."""
 
     name = "mock"
+    paid = False
 
     def __init__(self, script: Script, model: str = "script") -> None:
         self.model = model
