@@ -23,7 +23,7 @@ from store.stage import Batch, Stage, StageOutput
 
 NO_JUDGE = (
     "no judge is configured, so no content faults (type A) are looked for: "
-    "set judge.client (docs/judges.md) and run again"
+    "set judge.client (docs/judge.md) and run again"
 )
 
 
