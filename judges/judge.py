@@ -66,6 +66,10 @@ class Judge(Stage):
         client = open_client(self.config.client, self.config.model, self.clients)
         self._client = Cached(client, self.store) if client.paid else client
 
+    def close(self) -> None:
+        """Let the client go, and with it a model that it may hold."""
+        self._client = None
+
     def process(self, batch: Batch) -> StageOutput:
         """Judge the dialogues of a batch. Raises ServerGoneError."""
         assert self._client is not None
