@@ -28,10 +28,10 @@ _GONE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _PLAIN = re.compile(r"[\w .,;?!'\"%&+$€£¿¡’“”…–—/-]*", re.ASCII)
 _ROLE = re.compile(
     r"\b(user|model|system|assistant|human|developer|tool|ai|bot|judge|instructions?|response|turn\s*\d+)"
-    r"(\s*\([^()]*\))?\s*:",
+    r"(\s*+\([^()]*+\))?\s*+:",
     re.IGNORECASE,
 )
-_CAPITALS = re.compile(r"(\w{2,})\s*:")
+_CAPITALS = re.compile(r"\b(\w{2,}+)\s*+:")
 _TURN = re.compile(r"\(\s*(turn\s*\d+[^()]*)\)(\s*:)?", re.IGNORECASE)
 _RULE = re.compile(r"([#=~*_-])\1{2,}")
 _ACCENT = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u20d0-\u20ff]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -95,6 +96,18 @@ def test_a_long_turn_keeps_its_ends_and_says_what_is_cut() -> None:
     line = body(transcript(talk("d", "hi", said), [1], CONFIG).text)[-1]
     assert len(line) < CONFIG.turn_chars + 80
     assert re.search(r": begin x+ \[cut: 3011 characters\] x+ end$", line)
+
+
+@pytest.mark.parametrize("piece", ["x", "(turn 1", "user (", "user ", "A :", "[", "= ", "\u0301", "<|", " "])
+def test_an_endless_turn_takes_no_longer_than_its_length(piece: str) -> None:
+    short, long = (perf_counter_of(piece * (n // len(piece))) for n in (20_000, 200_000))
+    assert long < 100 * short + 0.5
+
+
+def perf_counter_of(text: str) -> float:
+    began = time.perf_counter()
+    one_line(text)
+    return time.perf_counter() - began
 
 
 def test_a_long_dialogue_keeps_what_surrounds_the_turns_to_evaluate() -> None:
