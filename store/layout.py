@@ -7,6 +7,7 @@
     ledger/<table>/<variant>/b0012-<time>-<task>-<check>.parquet  which of them are done, and where their rows are
     ledger/<table>/<variant>/variant.json         the stage, version and config behind the variant
     tombstones/<hash>.json                        dialogues that were forgotten and stay out
+    cache/b0012/<hash>/<name>.json                what a stage keeps of one dialogue so as not to pay for it twice
 
 A file is never changed once written, small JSON pointers apart. Nothing depends on rename: rows count only when a
 ledger file names them, and a ledger file counts only when its bytes match the checksum in its own name.
@@ -115,14 +116,17 @@ class Store:
             return []
         return sorted(PurePosixPath(name).name for name in names)
 
-    def write_json(self, relative: str, value: object) -> None:
-        """Write a small JSON file; on a local disk through a temporary name, so that a reader never sees half of it."""
-        data = json.dumps(value, indent=1, sort_keys=True).encode()
+    def replace(self, relative: str, data: bytes) -> None:
+        """Write a small file anew; on a local disk through a temporary name, so that a reader never sees half of it."""
         if not self.is_local:
             self.write(relative, data)
             return
         self.write(f"{relative}.tmp", data)
         self.fs.mv(self.path(f"{relative}.tmp"), self.path(relative))
+
+    def write_json(self, relative: str, value: object) -> None:
+        """Write a small JSON file, for people to read as well."""
+        self.replace(relative, json.dumps(value, indent=1, sort_keys=True).encode())
 
     def read_json(self, relative: str) -> dict[str, Any] | None:
         """Read a small JSON file; None where there is none."""
