@@ -56,7 +56,7 @@ class Judge(Stage):
         if config.client == "none":
             raise StoreError(NO_JUDGE)
         self.rubric = Rubric.of(config, Templates.load(clients.prompts))
-        super().__init__(JudgedBy(**dict(config), prompts=self.rubric.version, answers=_file_hash(clients)))
+        super().__init__(JudgedBy(**dict(config), prompts=self.rubric.version, answers=answers_hash(clients)))
         self.clients = clients
         self.store = store
         self._client: Client | None = None
@@ -108,7 +108,8 @@ def _row(verdict: Verdict, client: Client) -> dict[str, Any]:
     return row
 
 
-def _file_hash(clients: ClientSettings) -> str:
+def answers_hash(clients: ClientSettings) -> str:
+    """Hash of the file that answers come from; empty without one. Raises StoreError when it cannot be read."""
     if clients.answers is None:
         return ""
     try:

@@ -6,6 +6,7 @@ from schemas.activity import ACTIVITY
 from schemas.content_issues import CONTENT_ISSUES
 from schemas.dialogues import DIALOGUES
 from schemas.pairs import PAIRS
+from schemas.rewrites import REWRITES
 from schemas.table import Table
 from schemas.text_tokens import TEXT_TOKENS
 from schemas.timing_events import TIMING_EVENTS
@@ -15,5 +16,16 @@ from schemas.words import WORDS
 
 TABLES: dict[str, Table] = {
     table.name: table
-    for table in (DIALOGUES, ACTIVITY, TEXT_TOKENS, WORDS, TURNS, TIMING_EVENTS, VERDICTS, CONTENT_ISSUES, PAIRS)
+    for table in (
+        DIALOGUES,
+        ACTIVITY,
+        TEXT_TOKENS,
+        WORDS,
+        TURNS,
+        TIMING_EVENTS,
+        VERDICTS,
+        CONTENT_ISSUES,
+        REWRITES,
+        PAIRS,
+    )
 }
