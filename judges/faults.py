@@ -30,8 +30,8 @@ class Note:
 class Fault:
     """A place that a pair can be made of (``timing.places``).
 
-    ``dialogue`` goes as far as what began before ``t0_s``, with the model's faulty ``reply`` (none for a silence) at its
-    end. ``asked`` is the user turn to be answered. ``judged_fine``: the judge found the reply's content adequate.
+    ``dialogue`` goes as far as what began before ``t0_s``, with the model's faulty ``reply`` (none for a silence) at
+    its end. ``asked`` is the user turn to be answered. ``judged_fine``: the judge found the reply's content adequate.
     ``whole``: the reply was not broken off.
     """
 
@@ -53,9 +53,14 @@ class Fault:
         return self.pair_type.startswith("A")
 
     @property
+    def needs_reply(self) -> bool:
+        """Whether there is no logged reply that could be used at another time."""
+        return self.has_content or self.reply is None or self.subtype == "cut_off"
+
+    @property
     def reply_may_stay(self) -> bool:
         """Whether only the time of the reply is at fault: it answers a request that was finished, to its own end."""
-        return self.reply is not None and not self.has_content and self.subtype != "cut_off" and self.whole
+        return not self.needs_reply and self.whole
 
 
 def faults_of(

@@ -28,7 +28,7 @@ TEMPLATES = (SYSTEM, QUESTION, AGAIN, REPAIR)
 REPLY_CHARS = 4000
 """Longer replies are cut; none so long can be spoken."""
 _HEADER_CHARS = 1200
-_LINE_CHARS = 200
+_LINE_CHARS = 110
 """At most so much stands in a line beside what was said."""
 _QUOTES = {'"': '"', "“": "”", "«": "»", "「": "」", "'": "'"}
 

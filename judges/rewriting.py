@@ -9,13 +9,18 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from judges.clients import Client
+from judges.dialogue import Turn
 from judges.faults import Fault
 from judges.ladder import Outcome, climb
 from judges.languages import language
 from judges.rewriter import Rewriter, Written
+from judges.settings import RewriteConfig
 from judges.speakable import Limits, Rule, problems
 from schemas.rewrites import NoRewrite
 from schemas.verdicts import Unscored
+
+_COMPARED = 2000
+"""Words that are compared: loops of the model can be very long."""
 
 Status = Literal["rewritten", "adequate", "rejected", "failed", "over_budget"]
 
@@ -36,50 +41,71 @@ class Rewritten:
 async def rewrite(client: Client, rewriter: Rewriter, faults: Sequence[Fault]) -> list[Rewritten]:
     """Put every fault to the rewriter that has to be. A reply that cannot be said aloud is asked for once more.
 
-    What needs no rewriter and is not asked about: a late answer whose content is not at fault has no place among the
-    results, unless the judge found it adequate. Raises ServerGoneError.
+    Faults that `pairs` mends from the log alone (``left_to_pairs``) are not among the results. Raises ServerGoneError.
     """
-    settled = {id(fault): without_asking(fault, rewriter) for fault in faults}
-    asked = [fault for fault in faults if settled[id(fault)] is None and not _only_late(fault)]
+    found = [fault for fault in faults if not left_to_pairs(fault)]
+    settled = [without_asking(fault, rewriter.config) for fault in found]
+    asked = [fault for fault, known in zip(found, settled, strict=True) if known is None]
     outcomes = await climb(client, [rewriter.ask(fault) for fault in asked], rewriter.templates)
-    results = {id(fault): _judged(fault, outcome, rewriter) for fault, outcome in zip(asked, outcomes, strict=True)}
-    unspeakable = [one for one in results.values() if one.reason is NoRewrite.UNSPEAKABLE]
-    again = [rewriter.ask_again(one.fault, one.written, _broken(one, rewriter)) for one in unspeakable if one.written]
-    for first, outcome in zip(unspeakable, await climb(client, again, rewriter.templates), strict=True):
-        second = _judged(first.fault, outcome, rewriter)
-        better = first if second.status == "failed" else second
-        results[id(first.fault)] = replace(better, tries=(*first.tries, outcome))
-    found = (settled[id(fault)] or results.get(id(fault)) for fault in faults)
-    return [one for one in found if one is not None]
+    judged = [_judged(fault, outcome, rewriter) for fault, outcome in zip(asked, outcomes, strict=True)]
+    answers = iter(await _said_again(client, rewriter, judged))
+    return [next(answers) if known is None else known for known in settled]
 
 
-def without_asking(fault: Fault, rewriter: Rewriter) -> Rewritten | None:
+def left_to_pairs(fault: Fault) -> bool:
+    """Whether only the time of a logged reply is at fault, and nothing is to be said of the reply itself.
+
+    So it is with a late answer that the judge did not find adequate, and with a reply to words nobody knows.
+    """
+    if fault.needs_reply:
+        return False
+    judged_whole = fault.judged_fine and fault.whole
+    return not judged_whole and (fault.subtype == "late" or not _has_words(fault.asked))
+
+
+def without_asking(fault: Fault, config: RewriteConfig) -> Rewritten | None:
     """What is known of a fault before anything is paid for; None: the rewriter has to be asked."""
-    if _only_late(fault):
-        may_stay = fault.rank < rewriter.config.budget and fault.judged_fine and fault.reply_may_stay
-        return Rewritten(fault, "adequate") if may_stay else None
-    if fault.rank >= rewriter.config.budget:
-        detail = f"rank {fault.rank}, budget {rewriter.config.budget}"
+    if fault.rank >= config.budget:
+        detail = f"rank {fault.rank}, budget {config.budget}"
         return Rewritten(fault, "over_budget", NoRewrite.RANK_OVER_BUDGET, detail)
     if fault.judged_fine and fault.reply_may_stay:
         return Rewritten(fault, "adequate")
-    if fault.asked is not None and not fault.asked.text.strip():
-        return Rewritten(
-            fault, "rejected", NoRewrite.NO_USER_WORDS, f"turn {fault.asked.index} of the user has no words"
-        )
+    if fault.asked is not None and not _has_words(fault.asked):
+        detail = f"turn {fault.asked.index} of the user has no words"
+        return Rewritten(fault, "rejected", NoRewrite.NO_USER_WORDS, detail)
     return None
 
 
+async def _said_again(client: Client, rewriter: Rewriter, judged: Sequence[Rewritten]) -> list[Rewritten]:
+    """The same, those that cannot be said aloud asked for once more."""
+    results = list(judged)
+    places = [place for place, one in enumerate(results) if one.reason is NoRewrite.UNSPEAKABLE]
+    again = [
+        rewriter.ask_again(results[place].fault, written, _broken(results[place], rewriter))
+        for place in places
+        if (written := results[place].written) is not None
+    ]
+    for place, outcome in zip(places, await climb(client, again, rewriter.templates), strict=True):
+        first = results[place]
+        second = _judged(first.fault, outcome, rewriter)
+        better = first if second.status == "failed" else second
+        results[place] = replace(better, tries=(*first.tries, outcome))
+    return results
+
+
+def _has_words(turn: Turn | None) -> bool:
+    return turn is not None and bool(turn.text.strip())
+
+
 def edit_share(before: str, after: str, tag: str) -> float:
-    """How much of two texts is not common to both: 0 nothing, 1 everything. By words, or characters without spaces."""
+    """How much of two texts is not common to both: 0 nothing, 1 everything.
+
+    By words, by characters in languages without spaces; of each text the first thousands.
+    """
     by_characters = language(tag).chars_per_word > 0
     a, b = (list(one) if by_characters else one.split() for one in (_plain(before), _plain(after)))
+    a, b = a[:_COMPARED], b[:_COMPARED]
     return round(1 - difflib.SequenceMatcher(None, a, b, autojunk=False).ratio(), 3)
-
-
-def _only_late(fault: Fault) -> bool:
-    """Whether all that is wrong is the time of an answer: `pairs` puts it where it belonged."""
-    return fault.subtype == "late" and not fault.has_content
 
 
 def _judged(fault: Fault, outcome: Outcome[Written], rewriter: Rewriter) -> Rewritten:

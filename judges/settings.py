@@ -94,7 +94,7 @@ class RewriteConfig(StageConfig):
     max_sentences: PositiveInt = 4
     """Longest reply that may be spoken, sentences."""
     adequate_score: Annotated[int, Field(ge=0, le=4)] = 2
-    """A logged reply may stay when the judge gave it this much on helpfulness and no less on the other axes of content."""
+    """A logged reply may stay when the judge gave it this much on helpfulness, and no less on any axis of content."""
     temperature: NonNegativeFloat = 0.0
     """Sampling temperature."""
     seed: int = 0

@@ -230,11 +230,13 @@ RULES: tuple[Rule, ...] = (
         "name the site or page as people say it",
         _pattern(
             r"\b[a-z][a-z0-9+.-]*://\S+|\bwww\.\S+"
-            rf"|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:{_DOMAINS})(?!\w)",
+            rf"|\b[a-z0-9-]{{1,63}}\.(?:{_DOMAINS})(?!\w)",
             re.IGNORECASE,
         ),
     ),
-    Rule("email", "say addresses in words, or leave them out", _pattern(r"[^\s@＠]+[@＠][^\s@＠]+|(?<!\S)[@＠]\w+")),
+    Rule(
+        "email", "say addresses in words, or leave them out", _pattern(r"[^\s@＠]{1,64}[@＠][^\s@＠]+|(?<!\S)[@＠]\w+")
+    ),
     Rule("emoji", "leave out emoji and emoticons", _emoji),
     Rule(
         "code",
