@@ -41,8 +41,8 @@ def make(store: Store, *rules: dict[str, object], prompts: Path | None = None, *
 def batch(**more: pl.DataFrame) -> Batch:
     headers, turns = frames(TALKS)
     event = {
-        "dialogue_id": "a", "event_id": "silence", "event": "C", "issue_type": "C", "subtype": "no_response", "t_s": 7.0,
-        "turn_index": 2,
+        "dialogue_id": "a", "event_id": "silence", "event": "C", "issue_type": "C",
+        "subtype": "no_response", "t_s": 7.0, "turn_index": 2,
     }  # fmt: skip
     events = pl.DataFrame([event], schema=TIMING_EVENTS.schema)
     return Batch(["a", "b"], {"dialogues": headers, "turns": turns, "timing_events": events, **more})
