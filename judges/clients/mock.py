@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from judges.answers import Given, Score, write_grades
 from judges.clients import Answer, Client, Heard, Request, nobody
@@ -110,14 +110,16 @@ def _rewrite(fault: Fault, rules: Sequence[RewriteRule]) -> Answer:
 
 def read_rules(path: Path) -> list[AnyRule]:
     """Rules from a JSONL file. Raises StoreError that names the line."""
-    rules = []
-    lines: TypeAdapter[AnyRule] = TypeAdapter(AnyRule)
+    rules: list[AnyRule] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if line.strip():
+            kind, whose = (RewriteRule, "rewriter") if '"instead_of"' in line else (Rule, "judge")
             try:
-                rules.append(lines.validate_json(line))
+                rules.append(kind.model_validate_json(line))
             except ValidationError as error:
-                raise StoreError(f"{path}, line {number}: no rule of the mock: {error.errors()[0]['msg']}") from None
+                raise StoreError(
+                    f"{path}, line {number}: no rule of the mock {whose}: {error.errors()[0]['msg']}"
+                ) from None
     return rules
 
 

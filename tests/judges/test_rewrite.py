@@ -129,5 +129,5 @@ def test_a_language_that_is_no_tag_is_refused(language: str) -> None:
 
 def test_a_rule_that_is_none_is_named_with_its_line(store: Store) -> None:
     stage = make(store, {"instead_of": "x", "improved_response": "y"}, {"instead_of": "x"})
-    with pytest.raises(StoreError, match="line 2"):
+    with pytest.raises(StoreError, match="line 2: no rule of the mock rewriter: Field required"):
         stage.open()
