@@ -13,9 +13,6 @@ from judges.dialogue import Dialogue, Turn, dialogues_of
 from schemas.verdicts import CONTENT_AXES, Axis
 from timing.places import places
 
-_NEXT_ACT_S = 0.001
-"""A user turn that begins later than this after the fault is an act of its own: the tables' grid."""
-
 
 @dataclass(frozen=True)
 class Note:
@@ -107,20 +104,20 @@ def _fault(
         asked,
         notes,
         judged_fine=fine,
-        whole=reply is not None and _is_whole(reply, is_complete, dialogue, t0_s),
+        whole=reply is not None and _is_whole(reply, is_complete, dialogue),
     )
 
 
-def _is_whole(reply: Turn, is_complete: bool | None, dialogue: Dialogue, t0_s: float) -> bool:
+def _is_whole(reply: Turn, is_complete: bool | None, dialogue: Dialogue) -> bool:
     """Whether a reply came to its end: its words do not leave it open, and nobody made it stop.
 
-    The user made it stop who began to speak again before its end; or who spoke on past it, where no words tell that it
+    The user made it stop by beginning to speak during it, or by speaking on past its end, where no words tell that it
     was over.
     """
     if is_complete is False:
         return False
     users = [turn for turn in dialogue.turns if turn.channel == "user" and turn.kind == "utterance"]
-    if any(t0_s + _NEXT_ACT_S < turn.start_s < reply.end_s for turn in users):
+    if any(reply.start_s < turn.start_s < reply.end_s for turn in users):
         return False
     gave_way = any(turn.start_s < reply.end_s < turn.end_s for turn in users)
     return is_complete is True or not gave_way

@@ -27,7 +27,7 @@ NO_JUDGE = (
 )
 
 
-_DIALOGUES_PER_SLOT = 8
+DIALOGUES_PER_SLOT = 8
 """Dialogues of a task for each request in flight: enough that the slow end of a task does not count, and no more, since
 progress is told task by task."""
 
@@ -62,7 +62,7 @@ class Judge(Stage):
         self.rubric = Rubric.of(config, Templates.load(clients.prompts))
         super().__init__(JudgedBy(**dict(config), prompts=self.rubric.version, answers=answers_hash(clients)))
         self.clients = clients
-        self.batch_size = max(32, _DIALOGUES_PER_SLOT * clients.concurrency)
+        self.batch_size = max(32, DIALOGUES_PER_SLOT * clients.concurrency)
         self.store = store
         self._client: Client | None = None
 

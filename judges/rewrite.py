@@ -11,7 +11,7 @@ import polars as pl
 from judges.clients import Client, open_client
 from judges.clients.cache import Cached
 from judges.faults import faults_of
-from judges.judge import answers_hash
+from judges.judge import DIALOGUES_PER_SLOT, answers_hash
 from judges.ladder import Outcome
 from judges.rewriter import Rewriter, Written
 from judges.rewriting import Rewritten, rewrite
@@ -56,7 +56,6 @@ class Rewrite(Stage):
     reads = (DIALOGUES, TURNS, TIMING_EVENTS)
     optional_reads = (CONTENT_ISSUES, VERDICTS)
     writes = REWRITES
-    batch_size = 256
     in_one_process = True
 
     config: RewrittenBy
@@ -69,6 +68,7 @@ class Rewrite(Stage):
         self.rewriter = Rewriter.of(config, Templates.load(clients.prompts))
         super().__init__(RewrittenBy(**dict(config), prompts=self.rewriter.version, answers=answers_hash(clients)))
         self.clients = clients
+        self.batch_size = max(32, DIALOGUES_PER_SLOT * clients.concurrency)
         self.store = store
         self._client: Client | None = None
 
@@ -76,6 +76,10 @@ class Rewrite(Stage):
         """Open the client."""
         client = open_client(self.config.client, self.config.model, self.clients)
         self._client = Cached(client, self.store) if client.paid else client
+
+    def close(self) -> None:
+        """Let the client go, and with it a model that it may hold."""
+        self._client = None
 
     def process(self, batch: Batch) -> StageOutput:
         """Look at every fault of a batch. Raises ServerGoneError."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from judges.answers import JUSTIFICATION_CHARS, read_json
 from judges.clients import Message, Request
@@ -40,7 +40,7 @@ class Written(BaseModel):
 
     explanation: str
     improved_response: str
-    improvement: Literal[0, 1, 2, 3]
+    improvement: Annotated[StrictInt, Field(ge=0, le=3)]
 
 
 @dataclass(frozen=True)

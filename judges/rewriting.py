@@ -65,11 +65,11 @@ def left_to_pairs(fault: Fault) -> bool:
 
 def without_asking(fault: Fault, config: RewriteConfig) -> Rewritten | None:
     """What is known of a fault before anything is paid for; None: the rewriter has to be asked."""
+    if fault.judged_fine and fault.reply_may_stay:
+        return Rewritten(fault, "adequate")
     if fault.rank >= config.budget:
         detail = f"rank {fault.rank}, budget {config.budget}"
         return Rewritten(fault, "over_budget", NoRewrite.RANK_OVER_BUDGET, detail)
-    if fault.judged_fine and fault.reply_may_stay:
-        return Rewritten(fault, "adequate")
     if fault.asked is not None and not _has_words(fault.asked):
         detail = f"turn {fault.asked.index} of the user has no words"
         return Rewritten(fault, "rejected", NoRewrite.NO_USER_WORDS, detail)

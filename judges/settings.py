@@ -103,6 +103,8 @@ class RewriteConfig(StageConfig):
     """Seed of the sampling, where the server takes one."""
     max_tokens: PositiveInt = 1024
     """Longest answer, tokens; an answer that is cut off is asked for once more with four times as many."""
+    attempt: NonNegativeInt = 0
+    """Raise it to ask again where no answer came; answers that did come are kept and cost nothing."""
     context_chars: Annotated[int, Field(ge=6000)] = 20_000
     """Longest context, characters; of a longer one its end is shown."""
     turn_chars: Annotated[int, Field(ge=100, le=2000)] = 2000

@@ -98,6 +98,7 @@ def test_a_late_answer_is_the_reply_though_it_comes_after_the_fault() -> None:
     assert one.pair_type == "A+C"
     assert [turn.index for turn in one.dialogue.turns] == [0, 1, 2, 4]
     assert one.notes[0].justification == "Rude."
+    assert one.whole, "the user made a sound before the answer and none during it"
 
 
 def test_the_judges_reasons_go_with_the_content_fault() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from judges.clients import Answer
 from judges.rewrite import Rewrite
 from judges.settings import ClientSettings, RewriteConfig
 from schemas.content_issues import CONTENT_ISSUES
@@ -16,7 +17,8 @@ from schemas.rewrites import REWRITES
 from schemas.timing_events import TIMING_EVENTS
 from store.layout import Store, StoreError
 from store.stage import Batch
-from tests.judges.talks import frames, talk
+from tests.judges.faults import BETTER, written
+from tests.judges.talks import Scripted, frames, talk
 
 TALKS = [
     talk("a", "How do I stop fog on glasses?", "Teens need nine hours.", "And how do I get there?"),
@@ -131,3 +133,30 @@ def test_a_rule_that_is_none_is_named_with_its_line(store: Store) -> None:
     stage = make(store, {"instead_of": "x", "improved_response": "y"}, {"instead_of": "x"})
     with pytest.raises(StoreError, match="line 2: no rule of the mock rewriter: Field required"):
         stage.open()
+
+
+def test_an_answer_that_was_paid_for_is_kept_and_a_failed_request_is_asked_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Scripted(lambda request: Answer(None, error="503"))
+    client = broken
+    monkeypatch.setattr("judges.rewrite.open_client", lambda *_: client)
+    (row,) = rows(make(store), batch())
+    assert (row["status"], row["reason"], row["detail"]) == ("failed", "request_failed", "503")
+    client = Scripted(lambda request: Answer(written(), prompt_tokens=900))
+    (row,) = rows(make(store, attempt=1), batch())
+    assert (row["status"], row["prompt_tokens"], row["cached"]) == ("rewritten", 900, False)
+    client = broken
+    (row,) = rows(make(store, attempt=2), batch())
+    assert (row["status"], row["prompt_tokens"], row["cached"]) == ("rewritten", 900, True)
+    assert len(broken.asked) == 1
+    assert make(store).variant != make(store, attempt=1).variant
+
+
+def test_a_repaired_reply_counts_the_tokens_of_all_its_tries(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(["Use soap.", written("- soap\n- cloth"), written()])
+    client = Scripted(lambda request: Answer(next(answers), prompt_tokens=100, completion_tokens=5, latency_s=0.5))
+    monkeypatch.setattr("judges.rewrite.open_client", lambda *_: client)
+    (row,) = rows(make(store), batch())
+    assert (row["prompt_tokens"], row["completion_tokens"], row["latency_s"]) == (300, 15, 1.5)
+    assert row["improved_response"] == BETTER
