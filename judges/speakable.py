@@ -22,7 +22,8 @@ _WRONG_SHARE = 0.1
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _NUMBER = re.compile(r"\d+(?:[ \u00a0\u202f.,:/–-]\d+)*")
 _GROUPED = re.compile(r"\d{1,3}(?:[ \u00a0\u202f]\d{3}|,\d{3}|\.\d{3})(?:[.,]\d+)?")
-_SENTENCE_END = re.compile(r"[.!?…]+(?=\s+[^\sa-z]|\s*$)|[。！？]+")
+_TITLES = "".join(rf"(?<!\b{title})" for title in ("M", "Mr", "Mrs", "Ms", "Mme", "Dr", "St", "Prof"))
+_SENTENCE_END = re.compile(_TITLES + r"[.!?…]+(?=\s+[^\sa-z]|\s*$)|[。！？]+")
 _SIGNS = frozenset("°©®™")
 _AROUND = r"*~_()\[\]<>（）［］【】"
 """What stage directions stand between, for a character class."""

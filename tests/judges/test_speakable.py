@@ -97,6 +97,7 @@ def test_words_are_counted_as_the_language_writes_them(tag: str, longest: str, t
 
 def test_sentences_are_counted() -> None:
     assert problems("It is 3.5. Or so? Well...", "en", Limits(sentences=3)) == []
+    assert problems("Mr. Smith and Dr. Jones are in.", "en", Limits(sentences=1)) == []
     broken = problems("一つ。二つ。三つ。", "ja", Limits(sentences=2))
     assert [(rule.name, what) for rule, what in broken] == [("too_many_sentences", "3 sentences, at most 2")]
 
