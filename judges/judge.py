@@ -27,7 +27,7 @@ NO_JUDGE = (
 )
 
 
-_DIALOGUES_PER_SLOT = 8
+DIALOGUES_PER_SLOT = 8
 """Dialogues of a task for each request in flight: enough that the slow end of a task does not count, and no more, since
 progress is told task by task."""
 
@@ -60,9 +60,9 @@ class Judge(Stage):
         if config.client == "none":
             raise StoreError(NO_JUDGE)
         self.rubric = Rubric.of(config, Templates.load(clients.prompts))
-        super().__init__(JudgedBy(**dict(config), prompts=self.rubric.version, answers=_file_hash(clients)))
+        super().__init__(JudgedBy(**dict(config), prompts=self.rubric.version, answers=answers_hash(clients)))
         self.clients = clients
-        self.batch_size = max(32, _DIALOGUES_PER_SLOT * clients.concurrency)
+        self.batch_size = max(32, DIALOGUES_PER_SLOT * clients.concurrency)
         self.store = store
         self._client: Client | None = None
 
@@ -117,7 +117,8 @@ def _row(verdict: Verdict, client: Client) -> dict[str, Any]:
     return row
 
 
-def _file_hash(clients: ClientSettings) -> str:
+def answers_hash(clients: ClientSettings) -> str:
+    """Hash of the file that answers come from; empty without one. Raises StoreError when it cannot be read."""
     if clients.answers is None:
         return ""
     try:

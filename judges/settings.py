@@ -78,6 +78,39 @@ class FlagConfig(StageConfig):
         return axes
 
 
+class RewriteConfig(StageConfig):
+    """Who writes better replies, for how many faults, and what a reply must be."""
+
+    client: ClientName = "none"
+    """Client that writes; `none`: nobody, and faults without a usable reply in the log make no pairs."""
+    model: str = ""
+    """Model to ask for, as the server names it."""
+    budget: NonNegativeInt = 2
+    """Faults of a dialogue that are put to the rewriter: those of the lowest ranks."""
+    persona: str = ""
+    """Who the model is: name, languages, manner. It takes the place of the log's own."""
+    language: Annotated[str, Field(pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*)?$")] = ""
+    """BCP-47 tag of the language to write in; empty: the log's own, and English where that is not known."""
+    max_words: PositiveInt = 60
+    """Longest reply that may be spoken, words."""
+    max_sentences: PositiveInt = 4
+    """Longest reply that may be spoken, sentences."""
+    adequate_score: Annotated[int, Field(ge=0, le=4)] = 2
+    """A logged reply may stay when the judge gave it this much on helpfulness, and no less on any axis of content."""
+    temperature: NonNegativeFloat = 0.0
+    """Sampling temperature."""
+    seed: int = 0
+    """Seed of the sampling, where the server takes one."""
+    max_tokens: PositiveInt = 1024
+    """Longest answer, tokens; an answer that is cut off is asked for once more with four times as many."""
+    attempt: NonNegativeInt = 0
+    """Raise it to ask again where no answer came; answers that did come are kept and cost nothing."""
+    context_chars: Annotated[int, Field(ge=6000)] = 20_000
+    """Longest context, characters; of a longer one its end is shown."""
+    turn_chars: Annotated[int, Field(ge=100, le=2000)] = 2000
+    """Longest text of one turn, characters; the middle of a longer one is left out, visibly."""
+
+
 class ClientSettings(BaseModel):
     """How judges and rewriters are reached. Nothing here can change a row."""
 
@@ -106,4 +139,5 @@ class JudgeSettings(BaseModel):
 
     judge: JudgeConfig = JudgeConfig()
     flag: FlagConfig = FlagConfig()
+    rewrite: RewriteConfig = RewriteConfig()
     clients: ClientSettings = Field(default_factory=ClientSettings)

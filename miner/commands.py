@@ -134,9 +134,10 @@ def run_all(
     retry_quarantined: RetryOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Mine logs from audio to pairs: ingest, listen, tokens, transcribe, turns, detect, figures, judge, flag, pairs.
+    """Mine logs from audio to preference pairs: every stage in its order.
 
-    Content faults are looked for when a judge is configured (judge.client).
+    Content faults are looked for when a judge is configured (judge.client), replies are written when a rewriter is
+    (rewrite.client).
     Run it again at any time: what is done is kept, what changed is computed, a killed run goes on.
     """
     how = _How(store, run, config, settings, workers, engine, retry_quarantined, as_json, asr)

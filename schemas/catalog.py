@@ -7,6 +7,7 @@ from schemas.content_issues import CONTENT_ISSUES
 from schemas.dialogues import DIALOGUES
 from schemas.figures import FIGURES
 from schemas.pairs import PAIRS
+from schemas.rewrites import REWRITES
 from schemas.table import Table
 from schemas.text_tokens import TEXT_TOKENS
 from schemas.timing_events import TIMING_EVENTS
@@ -26,6 +27,7 @@ TABLES: dict[str, Table] = {
         FIGURES,
         VERDICTS,
         CONTENT_ISSUES,
+        REWRITES,
         PAIRS,
     )
 }

@@ -26,7 +26,7 @@ STATUS = ("rewritten", "adequate", "rejected", "failed", "over_budget")
 
 REWRITES = Table(
     name="rewrites",
-    doc="One row per issue that was put to the rewriter. `adequate`: the logged reply may stay (B). Only `rewritten` and "
+    doc="One row per place that was looked at for a new reply. `adequate`: the logged reply may stay (B, C late). Only `rewritten` and "
     "`adequate` rows make pairs; the others say why not.",
     writer="rewrite",
     key=("t0_s", "pair_type"),
@@ -54,6 +54,12 @@ REWRITES = Table(
         Column("improved_response", pl.String(), "The new reply", nullable=True),
         Column("explanation", pl.String(), "What it changes and why, in the rewriter's words", nullable=True),
         Column("improvement", pl.Int64(), "0 none .. 3 large, in the rewriter's opinion", nullable=True),
+        Column(
+            "edit_share",
+            pl.Float64(),
+            "How much was changed: 0 no word of the original, 1 every word; null for a silence",
+            nullable=True,
+        ),
         Column("rewriter", pl.String(), "Client that wrote it", lineage=True),
         Column("rewriter_model", pl.String(), "Model behind it", lineage=True, nullable=True),
         Column("prompt_tokens", pl.Int64(), "Tokens of the request", lineage=True, nullable=True),

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any, Literal, Protocol
 
 from judges.dialogue import Question
+from judges.faults import Fault
 from judges.settings import ClientSettings
 from schemas.ids import bytes_hash, stable_hash
 from store.stage import StopRunError
@@ -35,7 +36,8 @@ class Request:
     """One request. ``dialogue_id`` indexes caches, so that `forget` reaches the answer; it is never sent.
 
     ``purpose`` is ``judge``, ``rewrite`` ...; ``prompt_version`` the hash of the templates behind the text.
-    ``question`` is what the messages ask, as data, for clients that read no prompts; it is never sent either.
+    ``question`` (of a judge) and ``fault`` (of a rewriter) are what the messages ask, as data, for clients that read no
+    prompts; they are never sent either.
     """
 
     dialogue_id: str
@@ -47,6 +49,7 @@ class Request:
     temperature: float = 0.0
     seed: int = 0
     question: Question | None = field(default=None, compare=False, repr=False)
+    fault: Fault | None = field(default=None, compare=False, repr=False)
 
     def key(self, model: str) -> str:
         """What an answer is cached and recorded under: everything that can change it, and not the dialogue's name."""

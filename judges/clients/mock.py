@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from judges.answers import Given, Score, write_grades
 from judges.clients import Answer, Client, Heard, Request, nobody
+from judges.faults import Fault
 from judges.settings import ClientSettings
 from schemas.verdicts import Axis
 from store.layout import StoreError
@@ -26,6 +28,20 @@ class Rule(BaseModel):
     score: Score
     problematic: bool = False
     justification: str = "as scripted"
+
+
+class RewriteRule(BaseModel):
+    """Faults whose reply, or for a silence the user's request, holds ``instead_of`` get this reply."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    instead_of: str
+    improved_response: str
+    explanation: str = "as scripted"
+    improvement: Literal[0, 1, 2, 3] = 3
+
+
+AnyRule = Rule | RewriteRule
 
 
 class Mock:
@@ -48,16 +64,24 @@ class Mock:
         return answers
 
 
-def by_rules(rules: Sequence[Rule]) -> Script:
-    """A script: the first rule that fits grades a reply, 3 (high) where none does."""
+def by_rules(rules: Sequence[AnyRule]) -> Script:
+    """A script: the first rule that fits grades a reply or writes one; where none does it grades 3 (high), and leaves
+    the reply as it is.
+    """
+    grading = [rule for rule in rules if isinstance(rule, Rule)]
+    writing = [rule for rule in rules if isinstance(rule, RewriteRule)]
 
     def script(request: Request) -> Answer:
+        if request.fault is not None:
+            return _rewrite(request.fault, writing)
         question = request.question
         if question is None:
-            return Answer(None, error="the mock answers only what a judge is asked")
+            return Answer(None, error="the mock answers only what a judge or a rewriter is asked")
         texts = {turn.index: turn.text.casefold() for turn in question.dialogue.turns}
         grades = [
-            (turn, axis, _first_that_fits(rules, texts[turn], axis)) for turn in question.ask for axis in question.axes
+            (turn, axis, _first_that_fits(grading, texts[turn], axis))
+            for turn in question.ask
+            for axis in question.axes
         ]
         return Answer(write_grades(grades, request.schema))
 
@@ -71,17 +95,30 @@ def _first_that_fits(rules: Sequence[Rule], text: str, axis: Axis) -> Given:
     return Given(3, False, "as scripted")
 
 
-def read_rules(path: Path) -> list[Rule]:
+def _rewrite(fault: Fault, rules: Sequence[RewriteRule]) -> Answer:
+    turn = fault.reply or fault.asked
+    said = "" if turn is None else turn.text
+    as_it_is = RewriteRule(
+        instead_of="",
+        improved_response="" if fault.reply is None else said,
+        explanation="no rule fits",
+        improvement=0,
+    )
+    rule = next((r for r in rules if r.instead_of.casefold() in said.casefold()), as_it_is)
+    return Answer(rule.model_dump_json(exclude={"instead_of"}))
+
+
+def read_rules(path: Path) -> list[AnyRule]:
     """Rules from a JSONL file. Raises StoreError that names the line."""
-    rules = []
-    lines = TypeAdapter(Rule)
+    rules: list[AnyRule] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if line.strip():
+            kind, whose = (RewriteRule, "rewriter") if '"instead_of"' in line else (Rule, "judge")
             try:
-                rules.append(lines.validate_json(line))
+                rules.append(kind.model_validate_json(line))
             except ValidationError as error:
                 raise StoreError(
-                    f"{path}, line {number}: no rule of the mock judge: {error.errors()[0]['msg']}"
+                    f"{path}, line {number}: no rule of the mock {whose}: {error.errors()[0]['msg']}"
                 ) from None
     return rules
 

@@ -87,10 +87,12 @@ def test_status_counts_what_is_there(mined: Path) -> None:
         "figures",
         "verdicts",
         "content_issues",
+        "rewrites",
         "pairs",
     ]
     counts = {state["table"]: (state["done"], state["to_do"]) for state in states}
     assert (counts.pop("verdicts"), counts.pop("content_issues")) == ((0, 13), (0, 0)), "no judge was named"
+    assert counts.pop("rewrites") == (0, 13), "no rewriter was named"
     assert set(counts.values()) == {(13, 0)}
     assert "made by" in run("status", "--store", str(mined)).stdout
 
