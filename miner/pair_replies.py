@@ -14,7 +14,7 @@ import polars as pl
 from miner.pair_sides import Timeline
 from miner.pair_tracks import Track, int_column
 from miner.pair_windows import PairsConfig
-from schemas.clock import to_ms
+from schemas.clock import IntMs, to_ms
 from schemas.reasons import NoPair
 from schemas.verdicts import CONTENT_AXES
 from timing.lexicon import Lexicon, languages, load
@@ -100,9 +100,9 @@ def plan_replies(issues: pl.DataFrame, timeline: Timeline, config: PairsConfig) 
     """Lays out the rewritten replies. Adds ``reply_length``: ms of the chosen reply, logged or planned; null: none."""
     rows = issues.with_row_index("row")
     written = rows.filter(pl.col("reply_text").is_not_null())
-    rate = _characters_per_s(written, timeline, config)
+    pace = _us_per_character(written, timeline, config)
     words = (
-        written.select("row", pl.Series("rate", rate), word=pl.col("reply_text").str.extract_all(_WORD))
+        written.select("row", pl.Series("pace", pace), word=pl.col("reply_text").str.extract_all(_WORD))
         .explode("word")
         .with_columns(
             pl.col("word").str.len_chars().cast(pl.Int64).alias("chars"),
@@ -114,8 +114,9 @@ def plan_replies(issues: pl.DataFrame, timeline: Timeline, config: PairsConfig) 
         )
         .with_columns(pause=pl.col("sentence") * to_ms(config.sentence_pause_s))
         .with_columns(
-            start=((pl.col("said") - pl.col("chars")) * 1000 / pl.col("rate")).round().cast(pl.Int64) + pl.col("pause"),
-            end=(pl.col("said") * 1000 / pl.col("rate")).round().cast(pl.Int64) + pl.col("pause"),
+            # In whole numbers, so that the same reply gets the same times in any batch.
+            start=((pl.col("said") - pl.col("chars")) * pl.col("pace") + 500) // 1000 + pl.col("pause"),
+            end=(pl.col("said") * pl.col("pace") + 500) // 1000 + pl.col("pause"),
         )
     )
     speech = words.group_by("row", "sentence", maintain_order=True).agg(pl.col("start").min(), pl.col("end").max())
@@ -146,8 +147,11 @@ def say_planned(windows: pl.DataFrame, replies: PlannedReplies) -> pl.DataFrame:
     )
 
 
-def _characters_per_s(written: pl.DataFrame, timeline: Timeline, config: PairsConfig) -> pl.Series:
-    """How fast the model speaks in the log of each issue; its language's rate where the log holds too little."""
+def _us_per_character(written: pl.DataFrame, timeline: Timeline, config: PairsConfig) -> IntMs:
+    """Microseconds of speech a character takes the model in the log of each issue.
+
+    From its words over its IPUs, pauses left out; its language's pace where the log holds too little.
+    """
     owner = int_column(written, "owner")
     n_owners = int(owner.max(initial=-1)) + 1
     words, ipus = timeline.model_words, timeline.model_ipus
@@ -158,7 +162,8 @@ def _characters_per_s(written: pl.DataFrame, timeline: Timeline, config: PairsCo
     heard = said[owner] * 1000 / np.maximum(spoken_ms[owner], 1)
     enough = (said[owner] > 0) & (spoken_ms[owner] >= to_ms(config.rate_from_s))
     spread = config.rate_spread
-    return pl.Series(np.where(enough, np.clip(heard, usual / spread, usual * spread), usual), dtype=pl.Float64())
+    rate = np.where(enough, np.clip(heard, usual / spread, usual * spread), usual)
+    return np.asarray(np.rint(1_000_000 / rate), dtype=np.int64)
 
 
 def _usual_rate(language: str | None) -> float:
