@@ -1,7 +1,6 @@
-"""What becomes a pair: timing and content faults brought together, each with its turns, its ids and its rank.
+"""What becomes a pair: the places where a dialogue went wrong, each with its turns, its ids and its response gap.
 
-A content fault of a turn that also intruded (B) or came late (C) makes one pair with it, of type A+B or A+C; alone it
-is of type A. All times are integer milliseconds.
+All times are integer milliseconds.
 """
 
 from __future__ import annotations
@@ -15,59 +14,25 @@ from schemas.clock import frame_to_seconds, ms_expr, to_ms, window_start_frame
 from schemas.ids import context_id, pair_id, unit_draw
 from schemas.reasons import Reason
 from store.stage import Quarantined
-from timing.found import ranked
+from timing.places import places
 
 _IS_A, _IS_B = pl.col("timing").is_null(), pl.col("timing").eq_missing("B")
 
 
-def gather(timing: pl.DataFrame, content: pl.DataFrame) -> pl.DataFrame:
-    """One row per pair to be, from the issues of ``timing_events`` and the rows of ``content_issues``.
+def gather(timing_events: pl.DataFrame, content: pl.DataFrame) -> pl.DataFrame:
+    """One row per pair to be, from the rows of ``timing_events`` and ``content_issues``.
 
     Columns ``dialogue_id, issue_id, content_issue_id, pair_type, timing`` (null: content only), ``subtype, axis, rank,
-    t_s, user_index, model_index`` (the user's turn that is spoken into or answered, the model's at fault; null: none).
+    t0_s, user_index, model_index`` (the user's turn that is spoken into or answered, the model's at fault; null: none).
     """
-    is_b, is_late = pl.col("issue_type") == "B", pl.col("subtype") == "late"
-    timed = timing.select(
-        "dialogue_id",
-        "subtype",
-        "rank",
-        "t_s",
-        issue_id="event_id",
-        timing="issue_type",
-        user_index=pl.when(is_b).then("other_turn_index").otherwise("turn_index"),
-        model_index=pl.when(is_b).then("turn_index").when(is_late).then("other_turn_index"),
+    axes = content.select("dialogue_id", content_issue_id="issue_id", axis="subtype")
+    alone = pl.col("pair_type") == "A"
+    return (
+        places(timing_events, content)
+        .join(axes, on=["dialogue_id", "content_issue_id"], how="left", maintain_order="left")
+        .rename({"user_turn_index": "user_index", "turn_index": "model_index"})
+        .with_columns(timing=pl.when(~alone).then(pl.col("pair_type").str.strip_prefix("A+")))
     )
-    judged = content.select("dialogue_id", content_issue_id="issue_id", axis="subtype", model_index="turn_index")
-    both = timed.join(judged, on=["dialogue_id", "model_index"], how="left", maintain_order="left").with_columns(
-        pair_type=pl.when(pl.col("axis").is_not_null()).then(pl.lit("A+") + pl.col("timing")).otherwise("timing")
-    )
-    alone = content.join(
-        timed, left_on=["dialogue_id", "turn_index"], right_on=["dialogue_id", "model_index"], how="anti"
-    )
-    if alone.is_empty():
-        return both
-    only_content = alone.select(
-        "dialogue_id",
-        "subtype",
-        "rank",
-        "t_s",
-        "issue_id",
-        timing=pl.lit(None, dtype=pl.String()),
-        user_index="other_turn_index",
-        model_index="turn_index",
-        content_issue_id="issue_id",
-        axis="subtype",
-        pair_type=pl.lit("A"),
-    )
-    return _rank_again(pl.concat([both, only_content]), alone)
-
-
-def _rank_again(pairs: pl.DataFrame, alone: pl.DataFrame) -> pl.DataFrame:
-    """Timing and content faults were ranked apart: where a dialogue has both, one order over all its pairs."""
-    mixed = pairs.join(alone, on="dialogue_id", how="semi", maintain_order="left")
-    order = mixed.select(dialogue="dialogue_id", t=ms_expr("t_s"), event_id="issue_id", issue_type="pair_type")
-    others = pairs.join(alone, on="dialogue_id", how="anti", maintain_order="left")
-    return pl.concat([others, mixed.with_columns(ranked(order)["rank"].cast(pl.Int64))])
 
 
 def locate(issues: pl.DataFrame, owners: pl.DataFrame, turns: pl.DataFrame) -> pl.DataFrame:
@@ -85,7 +50,7 @@ def locate(issues: pl.DataFrame, owners: pl.DataFrame, turns: pl.DataFrame) -> p
 
     is_c = pl.col("timing").eq_missing("C")
     return (
-        issues.with_columns(ms_expr("t_s").alias("t0"))
+        issues.with_columns(ms_expr("t0_s").alias("t0"))
         .join(
             owners.select(
                 "dialogue_id", "owner", ms_expr("duration_s").alias("duration"), "model_id", "voice", "language"
@@ -101,7 +66,7 @@ def locate(issues: pl.DataFrame, owners: pl.DataFrame, turns: pl.DataFrame) -> p
 def name_pairs(issues: pl.DataFrame, config: PairsConfig) -> pl.DataFrame:
     """Ids, the first scored frame, and the response gap that the id draws (0 where only the content is at fault)."""
     shortest, longest = to_ms(config.response_gap_min_s), to_ms(config.response_gap_max_s)
-    places = list(issues.select("dialogue_id", "pair_type", "t_s").iter_rows())
+    places = list(issues.select("dialogue_id", "pair_type", "t0_s").iter_rows())
     ids = [pair_id(dialogue, pair_type, t0_s) for dialogue, pair_type, t0_s in places]
     draws = [unit_draw("response_gap", identity) for identity in ids]
     frames = [window_start_frame(t0_s) for _, _, t0_s in places]

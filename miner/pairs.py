@@ -43,8 +43,7 @@ class Pairs(Stage):
 
     def process(self, batch: Batch) -> StageOutput:
         """One row per pair; a dialogue whose issues name turns that are not there is quarantined."""
-        timing = batch[TIMING_EVENTS].filter(pl.col("issue_type").is_not_null())
-        issues = gather(timing, _optional(batch, CONTENT_ISSUES))
+        issues = gather(batch[TIMING_EVENTS], _optional(batch, CONTENT_ISSUES))
         if issues.is_empty():
             return StageOutput(PAIRS.empty())
         owners = batch[DIALOGUES].join(issues, on="dialogue_id", how="semi").with_row_index("owner")
