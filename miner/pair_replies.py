@@ -7,6 +7,7 @@ another, with a pause after each sentence. All times are integer milliseconds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -166,6 +167,7 @@ def _us_per_character(written: pl.DataFrame, timeline: Timeline, config: PairsCo
     return np.asarray(np.rint(1_000_000 / rate), dtype=np.int64)
 
 
+@cache
 def _usual_rate(language: str | None) -> float:
     name = (language or "en").split("-", maxsplit=1)[0].lower()
     return load(name).characters_per_s if name in languages() else _ANY_LANGUAGE
