@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -21,7 +22,8 @@ from schemas.words import WORDS
 from store.stage import Batch
 from tests.miner.pair_logs import FIXED_GAP, Fault, Flaw, Log, Rewrite, Row, Say, batch_of, ms, pairs_of, said, spans
 
-GOLDEN = Path(__file__).parents[1] / "data" / "pairs_of_timing"
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "data" / "pairs_of_timing"
 GOOD = (3, 4, -1, 3, 2)
 
 
@@ -303,3 +305,57 @@ def test_golden_tables_keep_their_contracts() -> None:
 def test_pause_below_the_gap_of_ipus_is_refused() -> None:
     with pytest.raises(ValueError, match="sentence_pause_s"):
         PairsConfig(sentence_pause_s=0.1)
+
+
+def sample(name: str) -> dict[str, list[tuple[str, int, int]]]:
+    """Words of a sample log by channel."""
+    given = json.loads((ROOT / "data_samples" / f"{name}.words.json").read_text())["words"]
+    return {
+        channel: [(w["text"], ms(w["start"]), ms(w["end"])) for w in given if w["channel"] == channel]
+        for channel in ("model", "user")
+    }
+
+
+def test_the_example_in_the_docs_is_what_the_stage_makes() -> None:
+    asked = Say("user", [(6_230, 8_440)])
+    first, wrong = Say("model", [(2_150, 5_670)], sample("off-topic")["model"]), Say("model", [(8_760, 10_590)])
+    flaw = Flaw(wrong, asked)
+    bye = Say("user", [(11_100, 11_690), (11_900, 12_900), (13_170, 13_460)])
+    off_topic = Log([first, asked, wrong, bye], [], 19_027, "off-topic", flaws=[flaw])
+    soap = "Wash them with a drop of dish soap. The thin film it leaves keeps the fog off."
+    off_topic.rewrites = [Rewrite(flaw, reply=soap)]
+    user, model = Say("user", [(7_730, 11_000)]), Say("model", [(10_750, 13_550)])
+    others = [
+        Say("model", [(3_380, 6_760)], sample("cut-off")["model"]),
+        Say("model", [(20_780, 22_230), (22_580, 25_440)]),
+    ]
+    fault = Fault("B", "cut_off", model, user)
+    later = Say("user", [(14_120, 18_410), (19_140, 20_350)])
+    cut_off = Log([user, model, later, *others], [fault], 26_438, "cut-off")
+    cut_off.rewrites = [Rewrite(fault, reply="Sure, go on. What does he not like?")]
+    a, b = sorted(pairs_of(off_topic, cut_off, config=PairsConfig()), key=lambda row: row["pair_type"])
+
+    def shown(row: Row, column: str) -> str:
+        value = row[column]
+        if isinstance(value, list):
+            return ", ".join(f"{span['start_s']:.3f}-{span['end_s']:.3f}" for span in value) or "-"
+        if isinstance(value, float):
+            return "0" if value == 0 else f"{value:.3f}"
+        return "-" if value is None else str(value)
+
+    lines = (ROOT / "docs" / "pairs.md").read_text().splitlines()
+    table = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in lines
+        if line.startswith("| `") and line.count("|") == 4
+    ]
+    assert len(table) == 14
+    for label, *cells in table:
+        columns = [column.strip("` ") for column in label.split(",")]
+        if columns[0].endswith("_words"):
+            for cell, row in zip(cells, (a, b), strict=True):
+                words = [f"{word['text']} {word['start_s']:.3f}" for word in row[columns[0]]]
+                parts = [part.removeprefix("... ") for part in cell.replace("Sure, ", "Sure,_").split(", ")]
+                assert {part.replace("Sure,_", "Sure, ") for part in parts} <= set(words), label
+        else:
+            assert cells == [", ".join(shown(row, column) for column in columns) for row in (a, b)], label
