@@ -6,8 +6,8 @@ another, with a pause after each sentence. All times are integer milliseconds.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import polars as pl
@@ -18,7 +18,6 @@ from miner.pair_windows import PairsConfig
 from schemas.clock import IntMs, to_ms
 from schemas.reasons import NoPair
 from schemas.verdicts import CONTENT_AXES
-from timing.lexicon import Lexicon, languages, load
 
 # Scripts without spaces are cut after their own punctuation, so that a pause can follow a sentence.
 _WORD = r"[^\s。！？、]+[。！？、]*[\"'”’」』)]*|[。！？、]+"
@@ -159,7 +158,7 @@ def _us_per_character(written: pl.DataFrame, timeline: Timeline, config: PairsCo
     chars = timeline.word_texts["text"].str.len_chars().to_numpy()
     said = np.bincount(words.owner, weights=chars, minlength=n_owners)
     spoken_ms = np.bincount(ipus.owner, weights=ipus.end - ipus.start, minlength=n_owners)
-    usual = np.array([_usual_rate(language) for language in written["language"].to_list()], dtype=np.float64)
+    usual = np.array([_usual_rate(language, config) for language in written["language"].to_list()], dtype=np.float64)
     heard = said[owner] * 1000 / np.maximum(spoken_ms[owner], 1)
     enough = (said[owner] > 0) & (spoken_ms[owner] >= to_ms(config.rate_from_s))
     spread = config.rate_spread
@@ -167,10 +166,6 @@ def _us_per_character(written: pl.DataFrame, timeline: Timeline, config: PairsCo
     return np.asarray(np.rint(1_000_000 / rate), dtype=np.int64)
 
 
-@cache
-def _usual_rate(language: str | None) -> float:
-    name = (language or "en").split("-", maxsplit=1)[0].lower()
-    return load(name).characters_per_s if name in languages() else _ANY_LANGUAGE
-
-
-_ANY_LANGUAGE: float = Lexicon.model_fields["characters_per_s"].default
+def _usual_rate(language: str | None, config: PairsConfig) -> float:
+    first = next(iter(config.characters_per_s.values()))
+    return config.characters_per_s.get(re.split("[-_]", language or "")[0].lower(), first)

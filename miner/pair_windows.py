@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal, Self
 
 import polars as pl
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from schemas.clock import to_ms
 from store.stage import StageConfig
@@ -39,8 +39,13 @@ class PairsConfig(StageConfig):
 
     sentence_pause_s: float = Field(0.3, ge=0.2)
     """Pause after each sentence of a rewritten reply; below 0.2 s it would be none between two IPUs."""
+    characters_per_s: dict[str, PositiveFloat] = Field(
+        {"en": 15.0, "fr": 16.0, "ja": 7.0, "ko": 6.0, "zh": 5.0}, min_length=1
+    )
+    """How fast languages are spoken: characters of a word a second of speech, punctuation counted. A language that is
+    not named is taken for the first."""
     rate_from_s: float = Field(5.0, ge=0)
-    """Seconds of speech of the model in a log from which its speaking rate is taken; with less, its language's."""
+    """Seconds of the model's speech a log must hold for its speaking rate to be taken; with less, its language's is."""
     rate_spread: float = Field(2.0, ge=1)
     """A log's rate is believed up to this factor above and below its language's."""
 

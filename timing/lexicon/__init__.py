@@ -7,7 +7,7 @@ import tomllib
 from functools import cache
 from importlib import resources
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat
+from pydantic import BaseModel, ConfigDict
 
 
 class UnknownLanguageError(ValueError):
@@ -37,8 +37,6 @@ class Lexicon(BaseModel):
     """What may come before a question's beginning."""
     unfinished: tuple[str, ...]
     """Words that no finished sentence ends with."""
-    characters_per_s: PositiveFloat = 15.0
-    """How fast it is spoken, pauses left out: characters a second, spaces not counted."""
 
     @property
     def backchannel_pattern(self) -> str:
