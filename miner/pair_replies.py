@@ -17,7 +17,7 @@ from miner.pair_tracks import Track, int_column
 from miner.pair_windows import PairsConfig
 from schemas.clock import IntMs, to_ms
 from schemas.reasons import NoPair
-from schemas.verdicts import CONTENT_AXES
+from schemas.verdicts import CONTENT_AXES, DOES_NOT_APPLY
 
 # Scripts without spaces are cut after their own punctuation, so that a pause can follow a sentence.
 _WORD = r"[^\s。！？、]+[。！？、]*[\"'”’」』)]*|[。！？、]+"
@@ -84,15 +84,20 @@ def choose_replies(issues: pl.DataFrame, rewrites: pl.DataFrame, verdicts: pl.Da
 
 
 def _judged(verdicts: pl.DataFrame, issues: pl.DataFrame) -> pl.DataFrame:
-    """``is_sound`` of the model's turns: the judge scored every content axis it was asked about, and minds none."""
+    """``is_sound`` of the model's turns: every content axis asked about has an answer, one at least a score, none a fault."""
     content = [axis.value for axis in CONTENT_AXES]
     fine = pl.col("score").is_not_null() & ~pl.col("problematic").fill_null(value=True)
+    applies = (pl.col("score") > DOES_NOT_APPLY).fill_null(value=False)
     return (
         verdicts.filter(pl.col("axis").is_in(content))
-        .select("dialogue_id", "judge", "judge_model", fine.alias("is_sound"), model_index="turn_index")
+        .select("dialogue_id", "judge", "judge_model", fine=fine, applies=applies, model_index="turn_index")
         .join(issues, on=["dialogue_id", "model_index"], how="semi")
         .group_by("dialogue_id", "model_index")
-        .agg(pl.col("is_sound").all(), pl.col("judge").min(), pl.col("judge_model").min())
+        .agg(
+            pl.col("judge").min(),
+            pl.col("judge_model").min(),
+            is_sound=pl.col("fine").all() & pl.col("applies").any(),
+        )
     )
 
 

@@ -193,6 +193,7 @@ def test_new_reply_makes_ready_what_the_log_could_not_answer() -> None:
         (GOOD, None, "adequate"),
         ((3, 4, -1, None, 2), None, "unchecked"),
         ((3, 1, 3, 3, 3), None, "unchecked"),
+        ((-1, -1, -1, -1, -1), None, "unchecked"),
         (None, Rewrite(Flaw(Say("model", [(0, 1)])), "adequate"), "adequate"),
     ],
 )
