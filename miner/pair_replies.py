@@ -84,7 +84,7 @@ def choose_replies(issues: pl.DataFrame, rewrites: pl.DataFrame, verdicts: pl.Da
 
 
 def _judged(verdicts: pl.DataFrame, issues: pl.DataFrame) -> pl.DataFrame:
-    """``is_sound`` of the model's turns: every content axis asked about has an answer, one at least a score, none a fault."""
+    """``is_sound`` of the model's turns: every content axis has an answer, one at least a score, none a fault."""
     content = [axis.value for axis in CONTENT_AXES]
     fine = pl.col("score").is_not_null() & ~pl.col("problematic").fill_null(value=True)
     applies = (pl.col("score") > DOES_NOT_APPLY).fill_null(value=False)
