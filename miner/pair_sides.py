@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 import polars as pl
 
-from miner.pair_tracks import NEVER, NOWHERE, Track
+from miner.pair_tracks import NEVER, NOWHERE, Track, int_column
 from miner.pair_windows import PairsConfig
 from schemas.clock import IntMs, ms_expr, to_ms
 from schemas.reasons import NoPair
@@ -68,7 +68,7 @@ class Timeline:
 
 def find_neighbours(issues: pl.DataFrame, timeline: Timeline) -> pl.DataFrame:
     """Adds ``next_user, next_model``: start of the next utterance of each side after t0, null if there is none."""
-    owner, t0 = _column(issues, "owner"), _column(issues, "t0")
+    owner, t0 = int_column(issues, "owner"), int_column(issues, "t0")
     return issues.with_columns(
         next_user=_times(timeline.user_utterances.next_start(owner, t0)),
         next_model=_times(timeline.model_utterances.next_start(owner, t0)),
@@ -79,15 +79,17 @@ def find_reply(issues: pl.DataFrame, timeline: Timeline) -> pl.DataFrame:
     """The logged reply: the whole IPUs of the model's turn that end before the user's next act.
 
     Adds ``log_start, log_end`` (ms), null where the log has no reply to use, and ``status_reason``, which says why.
-    A reply to a request that the user never finished (``cut_off``) is none. Also adds ``fault_end``: how far the
-    model's turn is heard on the rejected side.
+    A reply to a request that the user never finished (``cut_off``) is none, and neither is one whose content is at
+    fault. Also adds ``fault_end``: how far the model's turn is heard on the rejected side.
     """
-    turn = _column(issues, "model_turn", missing=len(timeline.turns))
-    log_end = _times(timeline.turn_ipus.last_end(turn, _column(issues, "user_bound")))
-    fault_end = _times(timeline.turn_ipus.heard_until(turn, _column(issues, "rejected_bound")))
+    turn = int_column(issues, "model_turn", missing=len(timeline.turns))
+    log_end = _times(timeline.turn_ipus.last_end(turn, int_column(issues, "user_bound")))
+    fault_end = _times(timeline.turn_ipus.heard_until(turn, int_column(issues, "rejected_bound")))
     reason = (
         pl.when(pl.col("subtype") == "cut_off")
         .then(pl.lit(NoPair.UNFINISHED_REQUEST.value))
+        .when(pl.col("content_issue_id").is_not_null())
+        .then(pl.lit(NoPair.CONTENT_FAULT.value))
         .when(pl.col("log_end").is_null())
         .then(pl.lit(NoPair.NEEDS_REPLY.value))
     )
@@ -105,15 +107,16 @@ def fill_sides(windows: pl.DataFrame, timeline: Timeline, config: PairsConfig) -
     The user's speech is the rest of the utterance under way. The rejected side is cut out of the log; the chosen side
     is the reply, moved as a whole, so its inner pauses are the log's. A word belongs where its middle lies.
     """
-    owner, t0, recorded = (_column(windows, name) for name in ("owner", "t0", "rejected_recorded"))
-    log_start, log_end = _column(windows, "log_start"), _column(windows, "log_end")
-    shift = _column(windows, "reply_start") - log_start
+    owner, t0, recorded = (int_column(windows, name) for name in ("owner", "t0", "rejected_recorded"))
+    log_start, log_end = int_column(windows, "log_start"), int_column(windows, "log_end")
+    shift = int_column(windows, "reply_start") - log_start
     # The last word may be timed past its IPU: it belongs to the reply as far as its side goes on after it.
-    after = np.minimum(log_end + to_ms(config.after_reply_s), _column(windows, "user_bound"))
+    after = np.minimum(log_end + to_ms(config.after_reply_s), int_column(windows, "user_bound"))
     words_end = np.minimum(after, timeline.model_ipus.next_start(owner, log_end))
     words_end = np.where(log_end > log_start, words_end, log_start)
-    user_turn, model_turn = _column(windows, "user_turn"), _column(windows, "model_turn", missing=len(timeline.turns))
-    user_end = _column(windows, "user_end")
+    nobody = len(timeline.turns)
+    user_turn, model_turn = (int_column(windows, name, missing=nobody) for name in ("user_turn", "model_turn"))
+    user_end = int_column(windows, "user_end")
     return windows.with_columns(
         user_speech=_speech(timeline.turn_ipus, user_turn, t0, user_end),
         chosen_speech=_speech(timeline.turn_ipus, model_turn, log_start, log_end, shift),
@@ -135,10 +138,6 @@ def _words(timeline: Timeline, owner: IntMs, lo: IntMs, hi: IntMs, shift: IntMs 
     return picks.to_list(
         {"text": texts["text"], **track.cut(picks, lo, hi, shift), "timing_source": texts["timing_source"]}
     )
-
-
-def _column(frame: pl.DataFrame, name: str, missing: int = 0) -> IntMs:
-    return np.asarray(frame[name].cast(pl.Int64).fill_null(missing).to_numpy(), dtype=np.int64)
 
 
 def _times(ms: IntMs) -> pl.Series:

@@ -125,6 +125,11 @@ class Track:
         return np.asarray(np.maximum.accumulate(doubled), dtype=np.int64) if len(doubled) else doubled
 
 
+def int_column(frame: pl.DataFrame, name: str, missing: int = 0) -> IntMs:
+    """A column of whole numbers as an array, ``missing`` where it is null."""
+    return np.asarray(frame[name].cast(pl.Int64).fill_null(missing).to_numpy(), dtype=np.int64)
+
+
 def _on_axis(owner: npt.NDArray[np.int64], t: npt.NDArray[np.int64]) -> IntMs:
     """Times of all owners on one axis, so that one binary search serves every row. ``t`` may be twice a time."""
     return owner * (2 * NEVER + 1) + np.clip(t, 0, 2 * NEVER)

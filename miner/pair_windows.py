@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal, Self
 
 import polars as pl
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from schemas.clock import to_ms
 from store.stage import StageConfig
@@ -26,14 +26,28 @@ class PairsConfig(StageConfig):
     """Longest such silence; each pair draws its own from the hash of its id."""
     after_reply_s: float = Field(0.4, ge=0)
     """Silence a window goes on with after the reply that ends it."""
+    window_a: Window = "natural"
+    """How the sides of an A pair end: `natural`, each with its own reply; `equal`, both with the longer one."""
     window_b: Window = "equal"
-    """How the sides of a B pair end: `equal`, both with the longer one; `natural`, each with its own reply."""
+    """The same for B pairs, A+B among them."""
     window_c: Window = "equal"
-    """The same for C pairs."""
+    """The same for C pairs, A+C among them."""
     max_silence_s: float = Field(30.0, gt=0)
     """Longest logged silence a rejected C side holds: a log that ran on after the user left says nothing more."""
     max_context_frames: int = Field(3000, ge=0)
     """Frames of context kept before the first scored one (Moshi: 3,000)."""
+
+    sentence_pause_s: float = Field(0.3, ge=0.2)
+    """Pause after each sentence of a rewritten reply; below 0.2 s it would be none between two IPUs."""
+    characters_per_s: dict[str, PositiveFloat] = Field(
+        {"en": 15.0, "fr": 16.0, "ja": 7.0, "ko": 6.0, "zh": 5.0}, min_length=1
+    )
+    """How fast languages are spoken: characters of a word a second of speech, punctuation counted. A language that is
+    not named is taken for the first."""
+    rate_from_s: float = Field(5.0, ge=0)
+    """Seconds of the model's speech a log must hold for its speaking rate to be taken; with less, its language's is."""
+    rate_spread: float = Field(2.0, ge=1)
+    """A log's rate is believed up to this factor above and below its language's."""
 
     @model_validator(mode="after")
     def _gap_is_a_range(self) -> Self:
@@ -61,22 +75,31 @@ def bound_recorded(issues: pl.DataFrame) -> pl.DataFrame:
 def cut_windows(issues: pl.DataFrame, config: PairsConfig) -> pl.DataFrame:
     """Where each side ends.
 
-    Takes one row per issue with ``issue_type, t0, gap, user_end, fault_end`` (B: how far the intruding utterance is
-    heard), ``user_bound, rejected_bound`` and the reply's place in the log, ``log_start, log_end`` (null: no reply).
-    Adds
+    Takes one row per issue with ``timing`` (B, C or null), ``t0, gap, user_end, fault_end`` (A, B: how far the
+    utterance at fault is heard), ``user_bound, rejected_bound`` and ``reply_length`` (null: no reply). Adds
 
+    - ``window_kind``;
     - ``reply_start, reply_end``: the reply on the pair's clock (null without one);
     - ``chosen_end, rejected_end``: ends of the windows; ``chosen_end`` is null without a reply;
     - ``rejected_recorded``: the rejected side is as logged up to here and silent from here on;
     - ``chosen_tail, rejected_tail``: silence at the end of a window, past everything that was recorded.
     """
     after_reply, silence = to_ms(config.after_reply_s), to_ms(config.max_silence_s)
-    is_b = pl.col("issue_type") == "B"
-    equal = pl.when(is_b).then(config.window_b == "equal").otherwise(config.window_c == "equal")
-    natural = issues.with_columns(reply_start=pl.col("user_end") + pl.col("gap")).with_columns(
-        reply_start=pl.when(pl.col("log_start").is_not_null()).then("reply_start"),
-        reply_end=pl.col("reply_start") + pl.col("log_end") - pl.col("log_start"),
-        rejected_end=pl.when(is_b)
+    is_a, is_b = pl.col("timing").is_null(), pl.col("timing").eq_missing("B")
+    kind = (
+        pl.when(is_a)
+        .then(pl.lit(config.window_a))
+        .when(is_b)
+        .then(pl.lit(config.window_b))
+        .otherwise(pl.lit(config.window_c))
+    )
+    equal = pl.col("window_kind") == "equal"
+    begins = pl.when(is_a).then("t0").otherwise(pl.col("user_end") + pl.col("gap"))
+    natural = issues.with_columns(
+        window_kind=kind, reply_start=pl.when(pl.col("reply_length").is_not_null()).then(begins)
+    ).with_columns(
+        reply_end=pl.col("reply_start") + pl.col("reply_length"),
+        rejected_end=pl.when(is_a | is_b)
         .then(pl.col("fault_end") + after_reply)
         .otherwise(pl.min_horizontal("rejected_bound", pl.col("t0") + silence)),
     )

@@ -128,10 +128,10 @@ class DialogueView:
             reason = f" ({pair['status_reason']})" if pair["status_reason"] else ""
             table.add_row(
                 pair["pair_id"][:8],
-                f"{pair['pair_type']} {pair['subtype']}",
+                _kind(pair),
                 f"{pair['t0_s']:.2f}",
                 escape(pair["status"] + reason),
-                _side(pair["chosen_speech"], pair["chosen_words"], pair["chosen_end_s"]),
+                _chosen(pair),
                 _side(pair["rejected_speech"], pair["rejected_words"], pair["rejected_end_s"]),
             )
         return table
@@ -163,6 +163,17 @@ def _timing_label(event: Mapping[str, Any]) -> str:
     )
     head = f"◆ {event['issue_type']} {name}" if event["issue_type"] else f"◇ {name}"
     return f"{head}: {what} ({numbers})" if numbers else f"{head}: {what}"
+
+
+def _kind(pair: Mapping[str, Any]) -> str:
+    """Type and subtype; where timing and content are at fault, both subtypes."""
+    axis = f" + {pair['axis']}" if pair["axis"] and pair["timing"] else ""
+    return f"{pair['pair_type']} {pair['subtype']}{axis}"
+
+
+def _chosen(pair: Mapping[str, Any]) -> str:
+    side = _side(pair["chosen_speech"], pair["chosen_words"], pair["chosen_end_s"])
+    return f"{side} (rewritten, times planned)" if pair["chosen_source"] == "rewritten" else side
 
 
 def _side(speech: Sequence[Mapping[str, Any]], words: Sequence[Mapping[str, Any]], end_s: float | None) -> str:

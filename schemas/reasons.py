@@ -45,11 +45,23 @@ class Warn(StrEnum):
 
 
 class NoPair(StrEnum):
-    """Why an issue has no ready pair (``pairs.status_reason``)."""
+    """Why an issue has no ready pair (``pairs.status_reason``).
+
+    The first three stand where nobody has rewritten the reply; the others are what the rewriter says
+    (``rewrites.reason``).
+    """
 
     NEEDS_REPLY = "no_reply_in_log"
     UNFINISHED_REQUEST = "unfinished_request"
+    CONTENT_FAULT = "content_fault"
     RANK_OVER_BUDGET = "rank_over_budget"
+    NO_IMPROVEMENT = "no_improvement"
+    UNSPEAKABLE = "unspeakable"
+    SAME_AS_ORIGINAL = "same_as_original"
+    EMPTY = "empty"
+    UNPARSABLE = "unparsable"
+    REQUEST_FAILED = "request_failed"
+    NO_USER_WORDS = "no_user_words"
 
 
 class WordDoubt(StrEnum):

@@ -85,6 +85,8 @@ class Resolver:
 
     def _resolve(self, table: str) -> pl.DataFrame:
         units = self._without_forgotten(self.ledger(table))
+        if table not in self.flow.reads:  # read where it is there, and nothing installed writes it
+            return units.clear()
         required, optional = self.flow.reads[table]
         if not required:  # the source: what was taken in last is what there is
             return units.unique("dialogue_id", keep="last", maintain_order=True)

@@ -9,11 +9,14 @@ from typing import Any
 import polars as pl
 
 from miner.pairs import Pairs, PairsConfig
+from schemas.content_issues import CONTENT_ISSUES
 from schemas.dialogues import DIALOGUES
 from schemas.ids import issue_id
 from schemas.pairs import PAIRS
+from schemas.rewrites import REWRITES
 from schemas.timing_events import TIMING_EVENTS
 from schemas.turns import TURNS
+from schemas.verdicts import CONTENT_AXES, VERDICTS
 from schemas.words import WORDS
 from store.stage import Batch
 
@@ -54,19 +57,56 @@ class Fault:
         return self.turn.start if self.issue_type == "B" else self.turn.end
 
 
+@dataclass(eq=False)
+class Flaw:
+    """A content issue of a log: the model's turn at fault and the user's turn it answers."""
+
+    turn: Say
+    answers: Say | None = None
+    axis: str = "helpfulness"
+
+
+@dataclass(eq=False)
+class Rewrite:
+    """What the rewriter made of a fault or flaw. ``reply`` is the new one, ``reason`` why there is none."""
+
+    of: Fault | Flaw
+    status: str = "rewritten"
+    reply: str | None = None
+    reason: str | None = None
+
+
 @dataclass
 class Log:
+    """A dialogue. ``judged`` maps a model turn to the score of each content axis (null: unscored)."""
+
     turns: list[Say]
     faults: list[Fault]
     duration: int = 60_000
     dialogue_id: str = "d"
     extra_words: list[Row] = field(default_factory=list)
+    flaws: list[Flaw] = field(default_factory=list)
+    rewrites: list[Rewrite] = field(default_factory=list)
+    judged: dict[Say, Sequence[int | None]] = field(default_factory=dict)
+    language: str | None = "en"
+
+    def pair_type(self, issue: Fault | Flaw) -> str:
+        """The type of the pair an issue makes: a flaw of the turn that intrudes or comes late goes with that fault."""
+        if isinstance(issue, Flaw):
+            return "A"
+        at_fault = issue.turn if issue.issue_type == "B" else issue.other if issue.subtype == "late" else None
+        flawed = any(flaw.turn is at_fault for flaw in self.flaws)
+        return f"A+{issue.issue_type}" if flawed else issue.issue_type
 
     def ordered(self) -> list[Say]:
         return sorted(self.turns, key=lambda say: (say.start, say.channel))
 
     def index(self, say: Say | None) -> int | None:
         return None if say is None else next(i for i, other in enumerate(self.ordered()) if other is say)
+
+
+def issue_t0(issue: Fault | Flaw) -> int:
+    return issue.t0 if isinstance(issue, Fault) else issue.turn.start
 
 
 def batch_of(*logs: Log, shift: int = 0, with_words: bool = True) -> Batch:
@@ -79,7 +119,7 @@ def batch_of(*logs: Log, shift: int = 0, with_words: bool = True) -> Batch:
             "duration_s": s(log.duration),
             "model_id": "m1",
             "voice": "v1",
-            "language": "en",
+            "language": log.language,
         }
         for log in logs
     ]
@@ -128,7 +168,60 @@ def batch_of(*logs: Log, shift: int = 0, with_words: bool = True) -> Batch:
         for say in log.turns
         for k, (text, a, b) in enumerate(say.words)
     ] + [{"dialogue_id": log.dialogue_id, **row} for log in logs for row in log.extra_words]
+    content = [
+        {
+            "issue_id": issue_id(log.dialogue_id, "A", s(flaw.turn.start)),
+            "dialogue_id": log.dialogue_id,
+            "issue_type": "A",
+            "subtype": flaw.axis,
+            "axes": [flaw.axis],
+            "score": 0,
+            "t_s": s(flaw.turn.start),
+            "end_s": s(flaw.turn.end),
+            "turn_index": log.index(flaw.turn),
+            "other_turn_index": log.index(flaw.answers),
+            "rank": rank,
+            "evidence": "{}",
+        }
+        for log in logs
+        for rank, flaw in enumerate(log.flaws)
+    ]
+    verdicts = [
+        {
+            "dialogue_id": log.dialogue_id,
+            "turn_index": log.index(say),
+            "axis": axis.value,
+            "t_s": s(say.start),
+            "end_s": s(say.end),
+            "score": score,
+            "problematic": None if score is None else 0 <= score <= 1,
+            "unscored": "abstained" if score is None else None,
+            "judge": "mock",
+            "judge_model": "m",
+        }
+        for log in logs
+        for say, scores in log.judged.items()
+        for axis, score in zip(CONTENT_AXES, scores, strict=False)
+    ]
+    rewrites = [
+        {
+            "issue_id": issue_id(log.dialogue_id, getattr(rewrite.of, "issue_type", "A"), s(issue_t0(rewrite.of))),
+            "dialogue_id": log.dialogue_id,
+            "pair_type": log.pair_type(rewrite.of),
+            "t0_s": s(issue_t0(rewrite.of)),
+            "status": rewrite.status,
+            "reason": rewrite.reason,
+            "improved_response": rewrite.reply,
+            "rewriter": "mock",
+            "rewriter_model": "w",
+        }
+        for log in logs
+        for rewrite in log.rewrites
+    ]
     tables = {
+        "content_issues": CONTENT_ISSUES.conform(pl.DataFrame(content, schema=CONTENT_ISSUES.schema)),
+        "verdicts": VERDICTS.conform(pl.DataFrame(verdicts, schema=VERDICTS.schema)),
+        "rewrites": REWRITES.conform(pl.DataFrame(rewrites, schema=REWRITES.schema)),
         "dialogues": pl.DataFrame(dialogues, schema={c: t for c, t in DIALOGUES.schema.items() if c in dialogues[0]}),
         "turns": TURNS.conform(pl.DataFrame(turns, schema=TURNS.schema)),
         "timing_events": TIMING_EVENTS.conform(pl.DataFrame(events, schema=TIMING_EVENTS.schema)),

@@ -13,9 +13,26 @@ from store.compact import compact_variant
 from store.engines.local import InlineEngine, LocalEngine
 from store.forget import forget
 from store.layout import Store, StoreError
+from store.parts import read_rows
+from store.resolve import Flow
+from store.runner import Runner
 from store.runs import open_run
 from store.stage import Batch, Stage, StageOutput, StopRunError
-from tests.store.toys import CODES, LETTERS, SUMS, Codes, NoConfig, RoundConfig, Sums, mine, snapshot, table
+from tests.store.toys import (
+    CODES,
+    LETTERS,
+    SUMS,
+    Codes,
+    Letters,
+    NoConfig,
+    Quiet,
+    RoundConfig,
+    Sums,
+    mine,
+    refs,
+    snapshot,
+    table,
+)
 
 TEXTS = {f"dlg-{i:02d}": "abcdefgh"[: i % 9] for i in range(30)}
 TABLES = {t.name: t for t in (LETTERS, CODES, SUMS)}
@@ -91,6 +108,15 @@ def test_an_exception_costs_one_dialogue_with_its_place(store: Store) -> None:
 def test_a_quarantined_optional_input_counts_as_absent(store: Store) -> None:
     mine(store, {"a": "bad", "b": "xy"})
     assert dict(table(store, SUMS).iter_rows()) == {"a": -1, "b": ord("x") + ord("y")}
+
+
+def test_an_optional_table_that_nothing_writes_is_absent(store: Store) -> None:
+    """A room that is not installed: the stages that would use its table work without."""
+    opened = open_run(store, None)
+    runner = Runner(store, opened, Flow.of([Letters, Sums]), InlineEngine(), Quiet())
+    runner.run_source(Letters(NoConfig()), [refs({"a": "xy"})], "toy")
+    assert runner.run_stage(Sums(NoConfig())).computed == 1
+    assert dict(read_rows(store, SUMS, runner.resolver().done("sums")).iter_rows()) == {"a": -1}
 
 
 def test_quarantine_is_kept_until_a_retry_is_asked_for(store: Store) -> None:
