@@ -64,8 +64,8 @@ class Cells:
 class Agreement:
     """Agreement on one axis. ``n``: rows to which both sides gave 0..4; figures of scores are over these.
 
-    ``applies``: rows by whether a side gave 0..4 rather than -1. ``flags``: all rows by whether a side flags them; -1 is
-    no flag. ``precision`` and ``recall``: of the first side's flags, taking the second side's for the truth.
+    ``applies``: rows by whether a side gave 0..4 rather than -1. ``flags``: all rows by whether a side flags them; -1
+    is no flag. ``precision`` and ``recall``: of the first side's flags, taking the second side's for the truth.
     ``spearman_within``: mean over dialogues (and groups) where it is defined, weighted by their rows;
     ``within``: how many these are.
     """
@@ -145,7 +145,7 @@ def compare(items: pl.DataFrame, *, samples: int = SAMPLES, seed: int = 0, symme
 
 
 def per_dialogue(dialogues: pl.Series, cells: npt.NDArray[np.int64], n_cells: int) -> Counts:
-    """Count rows by dialogue (in order of their ids) and cell: shape (dialogues, n_cells). Cells below 0 are left out."""
+    """Rows by dialogue (in order of their ids) and cell: shape (dialogues, n_cells). Cells below 0 are left out."""
     number = dialogues.rank("dense").to_numpy().astype(np.int64) - 1
     counted = cells >= 0
     n_dialogues = int(number.max(initial=-1)) + 1
@@ -227,11 +227,11 @@ def _within(items: pl.DataFrame) -> Counts:
     found = (
         items.lazy()
         .filter((pl.col("first") >= 0) & (pl.col("second") >= 0))
+        .sort(*groups, "first", "second")  # sums of floats are then the same whatever the order of the rows
         .with_columns(pl.col("first", "second").rank("average").over(groups))
-        .group_by(groups)
+        .group_by(groups, maintain_order=True)
         .agg(rows=pl.len().cast(pl.Float64), rho=pl.corr("first", "second"))
         .filter(pl.col("rho").is_not_nan() & pl.col("rho").is_not_null())
-        .sort(groups)  # sums of floats are then the same whatever the order of the rows
         .group_by("dialogue_id", maintain_order=True)
         .agg(
             pl.col("rows").dot("rho").alias("weighted"), pl.col("rows").sum(), pl.len().cast(pl.Float64).alias("groups")

@@ -8,32 +8,37 @@ from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from judges.against_detector import JUDGE_ONLY, TimingAgreement
 from judges.agreement import Agreement, Cells, Estimate
-from judges.against_detector import TimingAgreement
 from judges.calibrate import Calibration, Unmatched
 from judges.consistency import Consistency
 
 _SHOWN = 5
-_FIGURES = ("exact", "within 1", "kappa", "Spearman", "within", "precision", "recall")
+_FIGURES = ("exact", "within 1", "kappa", "rho", "rho within", "prec.", "recall")
+_WIDE = 115
+"""Cells a terminal needs for intervals on one line."""
 
 
-def print_calibration(console: Console, found: Calibration, against: str) -> None:
+def print_calibration(console: Console, found: Calibration, against: str, max_score: int) -> None:
     """Calibration against the labels of a file."""
     raters = f" of {found.raters} raters" if found.raters > 1 else ""
     console.print(f"{found.labels:,} labels{raters} in {against}: {found.compared:,} compared", markup=False)
     for line in _apart(found):
         console.print(line, markup=False)
-    console.print("\nthe judge beside people (precision and recall of its flags, people for the truth):")
-    console.print(agreement_table(found.judge))
+    console.print("\nthe judge beside people; precision and recall: of its flags, people for the truth")
+    console.print(agreement_table(found.judge, console.width))
     _print_not_applicable(console, found.judge, "the judge", "people")
     if found.people:
-        console.print("\npeople beside each other (every two raters of a reply; neither is the truth):")
-        console.print(agreement_table(found.people))
-    _print_key(console)
+        console.print("\npeople beside each other, every two raters of a reply; neither is the truth")
+        console.print(agreement_table(found.people, console.width))
+    _print_key(console, max_score)
 
 
-def print_consistency(console: Console, found: Consistency, first: str, second: str, changed: Sequence[str]) -> None:
-    """Two runs of the judge."""
+def print_consistency(
+    console: Console, found: Consistency, runs: tuple[str, str], changed: Sequence[str], max_score: int
+) -> None:
+    """Two runs of the judge. ``changed``: settings that differ between them."""
+    first, second = runs
     console.print(f"run {first} beside run {second}: {found.compared:,} verdicts compared", markup=False)
     for line in changed:
         console.print(f"  {line}", markup=False)
@@ -47,49 +52,55 @@ def print_consistency(console: Console, found: Consistency, first: str, second: 
         if count:
             console.print(f"  {count:,} {what}", markup=False)
     console.print(f"\nprecision and recall: of the flags of {first}, taking {second} for the truth", markup=False)
-    console.print(agreement_table(found.agreement))
+    console.print(agreement_table(found.agreement, console.width))
     _print_not_applicable(console, found.agreement, first, second)
-    _print_key(console)
+    _print_key(console, max_score)
 
 
-def print_timing(console: Console, found: Sequence[TimingAgreement]) -> None:
+def print_timing(console: Console, found: Sequence[TimingAgreement], max_score: int) -> None:
     """The judge's timing axes beside the detector."""
-    for number, one in enumerate(found):
-        if number:
-            console.print()
-        console.print(f"{one.axis}: the judge beside the detector's {one.event}, {one.n:,} replies scored")
-        table = RichTable(
-            "", f"detector: {one.event}", f"no {one.event}", box=None, pad_edge=False, header_style="bold"
-        )
+    for one in found:
+        fault = one.event
+        console.print(f"{one.axis}: the judge beside the detector's {fault}, {one.n:,} replies scored")
+        table = RichTable("", f"detector: {fault}", f"no {fault}", box=None, pad_edge=False, header_style="bold")
         table.add_row("judge: fault", f"{one.flags.both:,}", f"{one.flags.first_only:,}")
         table.add_row("no fault", f"{one.flags.second_only:,}", f"{one.flags.neither:,}")
         console.print(table)
         figures = (("precision", one.precision), ("recall", one.recall), ("kappa", one.kappa))
         console.print(", ".join(f"{name} {_inline(figure)}" for name, figure in figures))
         for count, what in (
-            (one.unscored, "replies unscored, in no figure"),
+            (one.unscored, "replies unscored: in no figure"),
             (one.not_applicable, "replies scored -1 (does not apply): no fault"),
-            (one.no_reply, f"{one.event} of the detector at no judged reply, in no figure"),
+            (one.no_reply, f"{fault} of the detector at no judged reply: in no figure"),
         ):
             if count:
                 console.print(f"{count:,} {what}")
         if one.examples:
-            console.print("disagreements to look at (`duplex-miner show DIALOGUE`):")
-            examples = RichTable(box=None, pad_edge=False, header_style="bold")
-            for name in ("fault says", "dialogue", "turn", "t_s", "score", "why"):
-                examples.add_column(name, justify="right" if name in ("turn", "t_s", "score") else "left")
-            for row in one.examples:
-                cells = (row.dialogue_id, str(row.turn_index), f"{row.t_s:.2f}", str(row.score))
-                why = row.justification if row.flagged_by == "judge" else row.subtype
-                examples.add_row(row.flagged_by, *map(Text, (*cells, why)))
-            console.print(examples)
+            console.print("disagreements to look at with `duplex-miner show DIALOGUE`:")
+            console.print(_examples(one))
+        console.print()
+    console.print(
+        f"{_flag_words(max_score)}. Precision and recall: of the judge's flags, the detector for the truth.",
+        style="dim",
+    )
 
 
-def agreement_table(rows: Sequence[Agreement]) -> RenderableType:
-    """One row per axis; under each figure its interval."""
+def _examples(found: TimingAgreement) -> RenderableType:
     table = RichTable(box=None, pad_edge=False, header_style="bold")
-    for name in ("axis", "n", "dialogues", *_FIGURES):
-        table.add_column(name, justify="left" if name == "axis" else "right")
+    for name in ("flagged by", "dialogue", "turn", "t_s", "score", "why"):
+        table.add_column(name, justify="right" if name in ("turn", "t_s", "score") else "left", overflow="fold")
+    for one in found.examples:
+        why = one.justification if one.flagged_by == JUDGE_ONLY else f"{found.event} {one.subtype}"
+        cells = (one.flagged_by, one.dialogue_id, str(one.turn_index), f"{one.t_s:.2f}", str(one.score), why)
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def agreement_table(rows: Sequence[Agreement], width: int) -> RenderableType:
+    """One row per axis; under each figure its interval, on two lines where ``width`` (cells) is small."""
+    table = RichTable(box=None, pad_edge=False, header_style="bold")
+    for name in ("axis", "n", "dial.", *_FIGURES):
+        table.add_column(name, justify="left" if name == "axis" else "right", overflow="fold")
     for one in rows:
         figures = (
             one.exact,
@@ -100,16 +111,25 @@ def agreement_table(rows: Sequence[Agreement]) -> RenderableType:
             one.precision,
             one.recall,
         )
-        table.add_row(one.axis, f"{one.n:,}", f"{one.dialogues:,}", *map(_stacked, figures))
+        table.add_row(
+            one.axis,
+            f"{one.n:,}",
+            f"{one.dialogues:,}",
+            *(_stacked(figure, ".." if width >= _WIDE else "\n") for figure in figures),
+        )
     return table
 
 
-def _print_key(console: Console) -> None:
+def _print_key(console: Console, max_score: int) -> None:
     console.print(
-        "\nkappa: quadratic weights; Spearman: over all rows, and within a dialogue (mean, weighted by rows); "
-        "small print: 95 % intervals, drawn by dialogue; -: not defined by these rows",
+        f"\n{_flag_words(max_score)}. Kappa: quadratic weights. Rho: Spearman's, over all rows, and within a dialogue (mean, "
+        "weighted by rows). Below each figure: its 95 % interval, drawn by dialogue. -: these rows do not define it.",
         style="dim",
     )
+
+
+def _flag_words(max_score: int) -> str:
+    return "Flagged: called problematic" + (f", or a score of {max_score} or less" if max_score >= 0 else "")
 
 
 def _print_not_applicable(console: Console, rows: Sequence[Agreement], first: str, second: str) -> None:
@@ -152,12 +172,12 @@ def describe(one: Unmatched) -> str:
     return f"row {one.row}: {one.dialogue_id}, {where}, {one.axis}: {one.why}"
 
 
-def _stacked(figure: Estimate) -> Text:
+def _stacked(figure: Estimate, between: str) -> Text:
     if figure.value is None:
         return Text("-")
     shown = Text(f"{figure.value:.2f}")
     if figure.low is not None:
-        shown.append(f"\n{figure.low:.2f}..{figure.high:.2f}", style="dim")
+        shown.append(f"\n{figure.low:.2f}{between}{figure.high:.2f}", style="dim")
     return shown
 
 

@@ -82,7 +82,7 @@ def calibrate(
         open=there.height - given.height,
         again=given.height - single.height,
         unscored=unscored_counts(single.filter(pl.col("judge_score").is_null())),
-        unmatched=[Unmatched(**row) for row in strays.select(Unmatched.__dataclass_fields__).to_dicts()],
+        unmatched=[Unmatched(**row) for row in strays.select(*Unmatched.__dataclass_fields__).to_dicts()],
         judge=compare(scored.select(ITEMS.names()), samples=samples, seed=seed),
         people=compare(_people(flagged), samples=samples, seed=seed, symmetric=True),
     )

@@ -68,12 +68,12 @@ def calibrate(
     if len(found.unmatched) == found.labels:
         raise StoreError(
             f"no label of {labels} stands beside a verdict of run {chosen.name}; {describe(found.unmatched[0])}: "
-            "compare with `duplex-miner sql 'SELECT DISTINCT dialogue_id, turn_index, t_s FROM verdicts'`"
+            "`duplex-miner show DIALOGUE --json` lists a dialogue's turns"
         )
     if as_json:
         print_json({"run": chosen.name, "max_score": max_score, **asdict(found)})
         return
-    print_calibration(out(), found, str(labels))
+    print_calibration(out(), found, str(labels), max_score)
 
 
 @judges_app.command("agree")
@@ -91,8 +91,8 @@ def agree(
     rows = [_judged(opened, chosen, resolver) for chosen, resolver in ((first, mine), (second, theirs))]
     if first.tables[VERDICTS.name] == second.tables[VERDICTS.name]:
         raise StoreError(
-            f"runs {first.name} and {second.name} were judged with the same settings and share their verdicts: judge "
-            f"once more with others, e.g. `duplex-miner judge --run {second.name} --set judge.seed=1`"
+            f"runs {first.name} and {second.name} share their verdicts, made with the same settings: judge once more "
+            "under another name with others, e.g. `duplex-miner judge --run again --set judge.seed=1`"
         )
     max_score = _max_score(opened, first)
     found = consistency(*rows, max_score=max_score, samples=samples)
@@ -106,7 +106,7 @@ def agree(
         runs = {"run": first.name, "against": second.name, "changed": changed, "max_score": max_score}
         print_json({**runs, **asdict(found)})
         return
-    print_consistency(out(), found, first.name, second.name, changed)
+    print_consistency(out(), found, (first.name, second.name), changed, max_score)
 
 
 @judges_app.command("timing")
@@ -128,14 +128,16 @@ def timing(
             f"run {chosen.name} judged no timing in dialogues that the detector has done: add "
             f"{' and '.join(TIMING_AXES)} to judge.axes and run again (`duplex-miner status` says what is done)"
         )
-    events = _rows(opened, resolver, TIMING_EVENTS, TIMING_EVENTS.schema.names(), only=judged["dialogue_id"].unique())
+    events = _rows(
+        opened, resolver, TIMING_EVENTS, TIMING_EVENTS.schema.names(), only=resolver.done(VERDICTS.name)["dialogue_id"]
+    )
     faults = events.filter(pl.col("event").is_in([event.value for event in ISSUE_EVENTS]))
     max_score = _max_score(opened, chosen)
     found = timing_agreement(of_timing, faults, max_score=max_score, examples=examples, samples=samples)
     if as_json:
         print_json({"run": chosen.name, "max_score": max_score, "axes": [asdict(one) for one in found]})
         return
-    print_timing(out(), found)
+    print_timing(out(), found, max_score)
 
 
 def _open(context: typer.Context, store: str, run: str | None) -> tuple[Store, Run, Resolver]:

@@ -25,7 +25,7 @@ LABELS = pl.Schema(
 )
 """A label: ``row`` counts from 1; the reply is named by ``turn_index``, or by its start ``t_s`` where that is null.
 
-``score``: 0..4, -1 the axis does not apply, null for a reply its rater left open. ``rater``: empty where nobody is named.
+``score``: 0..4, -1 the axis does not apply, null for a reply its rater left open. ``rater``: empty where not named.
 """
 
 _READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
