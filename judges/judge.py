@@ -23,7 +23,7 @@ from store.stage import Batch, Stage, StageOutput
 
 NO_JUDGE = (
     "no judge is configured, so no content faults (type A) are looked for: "
-    "set judge.client (docs/judges.md) and run again"
+    "set judge.client (docs/judge.md) and run again"
 )
 
 
@@ -47,7 +47,7 @@ class Judge(Stage):
     version = 1
     reads = (DIALOGUES, TURNS)
     writes = VERDICTS
-    batch_size = 256
+    batch_size = 512
     in_one_process = True
 
     config: JudgedBy
