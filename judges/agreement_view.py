@@ -122,8 +122,8 @@ def agreement_table(rows: Sequence[Agreement], width: int) -> RenderableType:
 
 def _print_key(console: Console, max_score: int) -> None:
     console.print(
-        f"\n{_flag_words(max_score)}. Kappa: quadratic weights. Rho: Spearman's, over all rows, and within a dialogue (mean, "
-        "weighted by rows). Below each figure: its 95 % interval, drawn by dialogue. -: these rows do not define it.",
+        f"\n{_flag_words(max_score)}. Kappa: quadratic weights. Rho: Spearman's, over all rows, and within a dialogue "
+        "(mean, weighted by rows). Below each figure: its 95 % interval, drawn by dialogue. -: not defined here.",
         style="dim",
     )
 

@@ -153,7 +153,7 @@ def _judged(
     """Rows of ``verdicts`` of these dialogues, or of all. Raises StoreError where the run has none at all."""
     if resolver.done(VERDICTS.name).is_empty():
         raise StoreError(
-            f"run {run.name} has no verdicts: set judge.client and run `duplex-miner judge` (docs/judges.md)"
+            f"run {run.name} has no verdicts: set judge.client and run `duplex-miner judge` (docs/judge.md)"
         )
     return _rows(store, resolver, VERDICTS, (*_GRADES, *more), only)
 
