@@ -101,29 +101,20 @@ def agreement_table(rows: Sequence[Agreement], width: int) -> RenderableType:
     table = RichTable(box=None, pad_edge=False, header_style="bold")
     for name in ("axis", "n", "dial.", *_FIGURES):
         table.add_column(name, justify="left" if name == "axis" else "right", overflow="fold")
+    between = ".." if width >= _WIDE else "\n"
     for one in rows:
-        figures = (
-            one.exact,
-            one.within_one,
-            one.kappa,
-            one.spearman,
-            one.spearman_within,
-            one.precision,
-            one.recall,
-        )
-        table.add_row(
-            one.axis,
-            f"{one.n:,}",
-            f"{one.dialogues:,}",
-            *(_stacked(figure, ".." if width >= _WIDE else "\n") for figure in figures),
-        )
+        figures = [one.exact, one.within_one, one.kappa, one.spearman, one.spearman_within, one.precision, one.recall]
+        shown = [_stacked(figure, between) for figure in figures]
+        if one.within:
+            shown[4] = _stacked(one.spearman_within, between, f" ({one.within:,})")
+        table.add_row(one.axis, f"{one.n:,}", f"{one.dialogues:,}", *shown)
     return table
 
 
 def _print_key(console: Console, max_score: int) -> None:
     console.print(
         f"\n{_flag_words(max_score)}. Kappa: quadratic weights. Rho: Spearman's, over all rows, and within a dialogue "
-        "(mean, weighted by rows). Below each figure: its 95 % interval, drawn by dialogue. -: not defined here.",
+        "(mean of so many, weighted by rows). Below each figure: its 95 % interval, drawn by dialogue. -: not defined.",
         style="dim",
     )
 
@@ -172,10 +163,10 @@ def describe(one: Unmatched) -> str:
     return f"row {one.row}: {one.dialogue_id}, {where}, {one.axis}: {one.why}"
 
 
-def _stacked(figure: Estimate, between: str) -> Text:
+def _stacked(figure: Estimate, between: str, after: str = "") -> Text:
     if figure.value is None:
         return Text("-")
-    shown = Text(f"{figure.value:.2f}")
+    shown = Text(f"{figure.value:.2f}{after}")
     if figure.low is not None:
         shown.append(f"\n{figure.low:.2f}{between}{figure.high:.2f}", style="dim")
     return shown
