@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from judges.agreement import (
+    BLOCKS,
     ITEMS,
     LEVELS,
     Agreement,
@@ -21,6 +22,7 @@ from judges.agreement import (
     precision,
     quadratic_kappa,
     recall,
+    resampled,
     spearman,
     within_one,
 )
@@ -177,6 +179,15 @@ def test_dialogues_are_drawn_not_rows() -> None:
     single = [(f"d{i:02d}", "tone", i % 5, (i + i % 3) % 5) for i in range(20)]
     one, copies = (only(compare(items(rows))) for rows in (single, single * 10))
     assert (one.exact.low, one.exact.high) == (copies.exact.low, copies.exact.high)
+
+
+def test_blocks_of_very_many_dialogues_give_the_same_interval() -> None:
+    generator = np.random.default_rng(5)
+    n = 3 * BLOCKS + 7
+    counts = np.eye(4)[generator.integers(0, 4, n)]
+    drawn = resampled(counts, 2000, seed=0)
+    assert drawn.mean(0) == pytest.approx(counts.sum(0), rel=0.01)
+    assert drawn.std(0) == pytest.approx(np.sqrt(n * counts.mean(0) * (1 - counts.mean(0))), rel=0.1)
 
 
 def test_one_dialogue_has_no_interval_and_nothing_gives_nothing() -> None:
