@@ -25,6 +25,9 @@ def print_calibration(console: Console, found: Calibration, against: str, max_sc
     console.print(f"{found.labels:,} labels{raters} in {against}: {found.compared:,} compared", markup=False)
     for line in _apart(found):
         console.print(line, markup=False)
+    if not found.compared:
+        console.print("\nno label stands beside a score of the judge: score some of its replies and run this again")
+        return
     console.print("\nthe judge beside people; precision and recall: of its flags, people for the truth")
     console.print(agreement_table(found.judge, console.width))
     _print_not_applicable(console, found.judge, "the judge", "people")

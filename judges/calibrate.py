@@ -12,6 +12,7 @@ from schemas.clock import ms_expr, to_ms
 NO_DIALOGUE = "the run has no verdicts of this dialogue"
 NO_REPLY = "no judged reply there"
 NO_AXIS = "not judged on this axis"
+ELSEWHERE = "the turn of this number starts at another time: the turns are others now"
 _ITEM = ("dialogue_id", "turn_index", "axis")
 
 
@@ -91,7 +92,8 @@ def calibrate(
 def match(labels: pl.DataFrame, verdicts: pl.DataFrame, tolerance_s: float) -> pl.DataFrame:
     """Labels with ``judge_score``, ``judge_problematic`` and ``unscored`` of the verdict they stand beside.
 
-    ``turn_index`` is filled in from ``t_s``: the reply that starts nearest. ``why`` says why there is no verdict.
+    ``turn_index`` is filled in from ``t_s``: the reply that starts nearest. A label with both must mean one reply.
+    ``why`` says why there is no verdict.
     """
     replies = verdicts.select("dialogue_id", "turn_index", "t_s").unique()
     placed = pl.concat(
@@ -107,13 +109,16 @@ def match(labels: pl.DataFrame, verdicts: pl.DataFrame, tolerance_s: float) -> p
         "unscored",
         pl.lit(True).alias("found"),
     )
-    known = replies.select("dialogue_id", "turn_index", pl.lit(True).alias("is_reply"))
+    known = replies.select("dialogue_id", "turn_index", ms_expr("t_s").alias("start_ms"))
+    is_elsewhere = (ms_expr("t_s") - pl.col("start_ms")).abs() > to_ms(tolerance_s)
     why = (
-        pl.when(pl.col("found").is_not_null())
+        pl.when(is_elsewhere)
+        .then(pl.lit(ELSEWHERE))
+        .when(pl.col("found").is_not_null())
         .then(None)
         .when(~pl.col("dialogue_id").is_in(replies["dialogue_id"].unique().implode()))
         .then(pl.lit(NO_DIALOGUE))
-        .when(pl.col("is_reply").is_null())
+        .when(pl.col("start_ms").is_null())
         .then(pl.lit(NO_REPLY))
         .otherwise(pl.lit(NO_AXIS))
     )
@@ -121,7 +126,7 @@ def match(labels: pl.DataFrame, verdicts: pl.DataFrame, tolerance_s: float) -> p
         placed.join(judged, on=_ITEM, how="left", maintain_order="left")
         .join(known, on=["dialogue_id", "turn_index"], how="left", maintain_order="left")
         .with_columns(why=why)
-        .drop("found", "is_reply")
+        .drop("found", "start_ms")
     )
 
 

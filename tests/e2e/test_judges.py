@@ -128,6 +128,7 @@ def test_the_judge_beside_the_detector(store: Path) -> None:
     assert "It begins too early." in text
 
 
+@pytest.mark.slow
 def test_without_verdicts_it_says_what_to_do(mined: Path, labels: Path) -> None:
     for command in (["calibrate", str(labels)], ["agree", "--against", "default"], ["timing"]):
         done = run("judges", *command, "--store", str(mined))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judges.calibrate import NO_AXIS, NO_DIALOGUE, NO_REPLY, Calibration, calibrate, match
+from judges.calibrate import ELSEWHERE, NO_AXIS, NO_DIALOGUE, NO_REPLY, Calibration, calibrate, match
 from judges.labels import labels_of
 
 GRADES = pl.Schema(
@@ -54,14 +54,20 @@ def test_a_time_means_the_nearest_reply_within_the_tolerance(t_s: float, turn: i
     assert found["why"].to_list() == [None if turn else NO_REPLY]
 
 
-def test_times_and_turns_may_stand_in_one_file_and_a_turn_goes_first() -> None:
+def test_times_and_turns_may_stand_in_one_file() -> None:
     found = match(
-        labels({"turn_index": 3, "t_s": 2.5}, {"turn_index": None, "t_s": 7.4}, {"dialogue_id": "b", "score": 3}),
+        labels({"turn_index": 3, "t_s": 7.5}, {"turn_index": None, "t_s": 7.4}, {"dialogue_id": "b", "score": 3}),
         VERDICTS,
         0.5,
     )
     assert found["turn_index"].to_list() == [3, 3, 1]
     assert found["judge_score"].to_list() == [1, 1, 3]
+
+
+def test_a_label_whose_turn_has_become_another_one_is_not_compared() -> None:
+    found = run({"turn_index": 3, "t_s": 2.5}, {"turn_index": 3, "t_s": 7.9})
+    assert [(one.row, one.why) for one in found.unmatched] == [(1, ELSEWHERE)]
+    assert found.compared == 1
 
 
 def test_labels_that_match_nothing_say_why() -> None:
