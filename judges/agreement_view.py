@@ -25,16 +25,17 @@ def print_calibration(console: Console, found: Calibration, against: str, max_sc
     console.print(f"{found.labels:,} labels{raters} in {against}: {found.compared:,} compared", markup=False)
     for line in _apart(found):
         console.print(line, markup=False)
-    if not found.compared:
-        console.print("\nno label stands beside a score of the judge: score some of its replies and run this again")
-        return
-    console.print("\nthe judge beside people; precision and recall: of its flags, people for the truth")
-    console.print(agreement_table(found.judge, console.width))
-    _print_not_applicable(console, found.judge, "the judge", "people")
+    if found.judge:
+        console.print("\nthe judge beside people; precision and recall: of its flags, people for the truth")
+        console.print(agreement_table(found.judge, console.width))
+        _print_not_applicable(console, found.judge, "the judge", "people")
+    else:
+        console.print("\nno label stands beside a score of the judge: score replies that it scored, and run this again")
     if found.people:
         console.print("\npeople beside each other, every two raters of a reply; neither is the truth")
         console.print(agreement_table(found.people, console.width))
-    _print_key(console, max_score)
+    if found.judge or found.people:
+        _print_key(console, max_score)
 
 
 def print_consistency(

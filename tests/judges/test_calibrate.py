@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -35,12 +37,12 @@ VERDICTS = pl.DataFrame(
 )
 
 
-def labels(*rows: dict[str, object]) -> pl.DataFrame:
+def labels(*rows: Mapping[str, object]) -> pl.DataFrame:
     plain = {"dialogue_id": "a", "turn_index": 1, "t_s": None, "axis": "tone", "score": 4, "rater": ""}
     return labels_of(pl.DataFrame([{**plain, **row} for row in rows], infer_schema_length=None), "labels")
 
 
-def run(*rows: dict[str, object], max_score: int = 1) -> Calibration:
+def run(*rows: Mapping[str, object], max_score: int = 1) -> Calibration:
     return calibrate(labels(*rows), VERDICTS, max_score=max_score, samples=20)
 
 
