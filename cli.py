@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from audio.backends import MissingBackendError, ModelMissingError
+from judges.commands import judges_app
 from judges.settings import JudgeSettings
 from judges.steps import STEPS as JUDGE_STEPS
 from miner import commands as miner_commands
@@ -68,6 +69,7 @@ app.command("status")(store_commands.status)
 app.add_typer(store_commands.runs_app, name="runs")
 app.command("forget")(store_commands.forget)
 app.command("compact")(store_commands.compact)
+app.add_typer(judges_app, name="judges")
 app.command("doctor")(doctor)
 
 

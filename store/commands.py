@@ -138,12 +138,13 @@ def diff(
         same = both.filter(pl.col("output_hash") == pl.col("output_hash_right")).height
         alone = both.filter(pl.col("output_hash").is_null() | pl.col("output_hash_right").is_null()).height
         table.add_row(name, *(f"{n:,}" for n in (both.height, same, both.height - same - alone, alone)))
-        for line in _setting_changes(opened, name, left, right):
+        for line in setting_changes(opened, name, left, right):
             console.print(line, markup=False)
     console.print(table)
 
 
-def _setting_changes(store: Store, table: str, left: Run, right: Run) -> list[str]:
+def setting_changes(store: Store, table: str, left: Run, right: Run) -> list[str]:
+    """Settings of a table's stage that differ between two runs, a line each; none where one lacks the table."""
     variants = [run.tables.get(table) for run in (left, right)]
     if None in variants or variants[0] == variants[1]:
         return []
