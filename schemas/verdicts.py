@@ -43,11 +43,12 @@ class Unscored(StrEnum):
     REQUEST_FAILED = "request_failed"
     TOO_LONG = "too_long"
     ABSTAINED = "abstained"
+    NO_WORDS = "no_words"
 
 
 VERDICTS = Table(
     name="verdicts",
-    doc="One row per model turn and axis. A row without a score says why; it is never taken for a bad or a good one.",
+    doc="One row per utterance of the model and axis (its backchannels are not judged). A row without a score says why; it is never taken for a bad or a good one.",
     writer="judge",
     key=("turn_index", "axis"),
     columns=(
@@ -77,8 +78,28 @@ VERDICTS = Table(
         Column("confidence", pl.Float64(), "The judge's confidence, 0..1, when it gives one", nullable=True),
         Column("judge", pl.String(), "Client that judged: openai, vllm, recorded, heuristic, mock", lineage=True),
         Column("judge_model", pl.String(), "Model behind it", lineage=True, nullable=True),
-        Column("prompt_tokens", pl.Int64(), "Tokens of the request this row came from", lineage=True, nullable=True),
-        Column("completion_tokens", pl.Int64(), "Tokens of its answer", lineage=True, nullable=True),
+        Column(
+            "note",
+            pl.String(),
+            "What was odd about the answer: turns it made up, doubles, errors",
+            lineage=True,
+            nullable=True,
+        ),
+        Column(
+            "request",
+            pl.String(),
+            "Hash of the request; the rows of one answer share it and its tokens",
+            lineage=True,
+            nullable=True,
+        ),
+        Column(
+            "prompt_tokens",
+            pl.Int64(),
+            "Tokens of the request this row came from, its repairs counted",
+            lineage=True,
+            nullable=True,
+        ),
+        Column("completion_tokens", pl.Int64(), "Tokens of its answers", lineage=True, nullable=True),
         Column("latency_s", pl.Float64(), "Time the request took", lineage=True, nullable=True),
         Column("cached", pl.Boolean(), "The answer came from the request cache", lineage=True, nullable=True),
     ),

@@ -20,6 +20,7 @@ from schemas.reasons import Reason
 from store import ledger
 from store.compact import compact_variant
 from store.engines.base import Engine, WorkerLost
+from store.engines.local import InlineEngine
 from store.layout import Store
 from store.ledger import QUARANTINED
 from store.listing import from_spool, mark_taken_ids, spool, without_forgotten
@@ -30,7 +31,9 @@ from store.work import Task, TaskResult, commit_quarantine, run_task
 
 _LOCATION = pl.Schema({"dialogue_id": pl.String(), "part": pl.String(), "unit": pl.UInt64()})
 _ROUNDS = 3
-"""How many more tasks each worker should see at least, until tasks are a 64th of the largest."""
+"""How many more tasks each worker should see at least, until tasks are the smallest."""
+_SMALLEST = 64
+"""The smallest tasks are this fraction of the largest; a stage in one process has nobody to even out with."""
 _DIALOGUES_AT_ONCE = 500_000
 """Above this many dialogues a stage looks at one group of buckets after another, so that memory stays flat."""
 
@@ -165,22 +168,25 @@ class Runner:
 
     def _run_tasks(self, stage: Stage, report: StageReport, total: int, tasks: Iterator[Task]) -> None:
         self.progress.start(stage.name, total, report.reused)
-        for result in self._outcomes(tasks):
+        for result in self._outcomes(self._engine_of(stage), tasks):
             report.computed += result.dialogues
             report.rows += result.rows
             report.quarantined.update(result.quarantined)
             self.progress.advance(result)
 
-    def _outcomes(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
+    def _engine_of(self, stage: Stage) -> Engine:
+        return InlineEngine() if stage.in_one_process else self.engine
+
+    def _outcomes(self, engine: Engine, tasks: Iterable[Task]) -> Iterator[TaskResult]:
         suspects: deque[Task] = deque()
-        for task, outcome in self.engine.map(run_task, tasks):
+        for task, outcome in engine.map(run_task, tasks):
             if isinstance(outcome, WorkerLost):
                 suspects.append(task)
             else:
                 yield outcome
         while suspects:  # one at a time, so that a second death names the task; halved until one dialogue is left
             task = suspects.popleft()
-            for _, outcome in self.engine.map(run_task, [task]):
+            for _, outcome in engine.map(run_task, [task]):
                 if not isinstance(outcome, WorkerLost):
                     yield outcome
                 elif task.units.height == 1:
@@ -202,7 +208,7 @@ class Runner:
             .partition_by("bucket", as_dict=True, include_key=False)
             for name in reads
         }
-        for chunk in _chunks(placed, stage.batch_size, self.engine.workers):
+        for chunk in _chunks(placed, stage, self.engine.workers):
             inputs = {}
             for name, by_bucket in located.items():
                 near = [by_bucket[(key,)] for key in chunk["bucket"].unique() if (key,) in by_bucket]
@@ -212,7 +218,7 @@ class Runner:
 
     def _source_tasks(self, stage: Stage, todo: pl.DataFrame) -> Iterator[Task]:
         stage_key = uuid.uuid4().hex
-        for chunk in _chunks(todo.sort("bucket", "dialogue_id"), stage.batch_size, self.engine.workers):
+        for chunk in _chunks(todo.sort("bucket", "dialogue_id"), stage, self.engine.workers):
             units = chunk.select("dialogue_id", "input_hash", "bucket")
             refs = chunk.drop("input_hash", "bucket")
             yield Task(_task_id(), self.store.address, stage, stage_key, units, {}, {}, {"refs": refs})
@@ -252,16 +258,17 @@ def _task_id() -> str:
     return uuid.uuid4().hex[:16]
 
 
-def _chunks(placed: pl.DataFrame, most: int, workers: int) -> Iterator[pl.DataFrame]:
-    """Cut units into tasks of at most ``most``: several small buckets together, a large one in even pieces.
+def _chunks(placed: pl.DataFrame, stage: Stage, workers: int) -> Iterator[pl.DataFrame]:
+    """Cut units into tasks of at most ``stage.batch_size``: several small buckets together, a large one in even pieces.
 
     Tasks shrink towards the end, so that no worker is left with a long one while the others wait. A bucket is not
     split without need, so that it stays one part and its readers open one file.
     """
-    left = placed.height
+    left, most = placed.height, stage.batch_size
+    least = most if stage.in_one_process else max(1, most // _SMALLEST)
     waiting: list[pl.DataFrame] = []
     for bucket in placed.partition_by("bucket", maintain_order=True):
-        size = max(1, most // 64, min(most, left // (_ROUNDS * workers)))
+        size = max(least, min(most, left // (_ROUNDS * workers)))
         if waiting and sum(frame.height for frame in waiting) + bucket.height > size:
             yield pl.concat(waiting)
             left -= sum(frame.height for frame in waiting)

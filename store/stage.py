@@ -19,6 +19,13 @@ from schemas.reasons import Reason
 from schemas.table import Table
 
 
+class StopRunError(Exception):
+    """Raised by a stage when going on is of no use, whatever the dialogue: a server that is gone, a full quota.
+
+    The run stops with the message; nothing is quarantined, and the same command goes on where it was.
+    """
+
+
 class StageConfig(BaseModel):
     """Base of every semantic config: frozen, and no key it does not know."""
 
@@ -72,6 +79,9 @@ class Stage(ABC):
     writes: ClassVar[Table]
     batch_size: int = 1024
     """Dialogues per task: many for columnar stages, few for stages that take seconds a dialogue."""
+    in_one_process: ClassVar[bool] = False
+    """Its tasks run one after another in the command's own process: for stages that wait on others more than they
+    work, and do many things at once within a task."""
 
     def __init__(self, config: StageConfig) -> None:
         self.config = config

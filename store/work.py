@@ -16,7 +16,7 @@ from schemas.table import TableError
 from store import ledger, parts
 from store.layout import Store
 from store.ledger import DONE, QUARANTINED
-from store.stage import Batch, Quarantined, Stage, StageOutput
+from store.stage import Batch, Quarantined, Stage, StageOutput, StopRunError
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,8 @@ def _process(stage: Stage, batch: Batch) -> StageOutput:
     """Run the stage on the batch; when it raises, on each dialogue alone, so that only the culprit pays."""
     try:
         return _checked(stage, batch, stage.process(batch))
+    except StopRunError:
+        raise
     except Exception as error:
         if len(batch.dialogue_ids) == 1:
             failed = Quarantined(batch.dialogue_ids[0], Reason.INTERNAL_ERROR, _where(error))

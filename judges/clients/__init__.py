@@ -1,12 +1,21 @@
-"""Who answers the judge's and the rewriter's requests: one file per client, chosen by name, imported when asked for."""
+"""Who answers the judge's and the rewriter's requests: one file per client, chosen by name, imported when asked for.
+
+A client's module has ``open_client(model, settings) -> Client``. Its name is the file's, and one of
+``judges.settings.ClientName``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Literal, Protocol
 
-from schemas.ids import stable_hash
+from judges.dialogue import Question
+from judges.settings import ClientSettings
+from schemas.ids import bytes_hash, stable_hash
+from store.stage import StopRunError
 
 Role = Literal["system", "user", "assistant"]
 
@@ -22,9 +31,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Request:
-    """One question. ``dialogue_id`` indexes caches, so that `forget` reaches the answer; it is never sent.
+    """One request. ``dialogue_id`` indexes caches, so that `forget` reaches the answer; it is never sent.
 
-    ``purpose`` is ``judge``, ``rewrite``, ``repair`` ...; ``prompt_version`` the hash of the templates behind the text.
+    ``purpose`` is ``judge``, ``rewrite`` ...; ``prompt_version`` the hash of the templates behind the text.
+    ``question`` is what the messages ask, as data, for clients that read no prompts; it is never sent either.
     """
 
     dialogue_id: str
@@ -33,11 +43,15 @@ class Request:
     schema: Mapping[str, Any]
     max_tokens: int
     prompt_version: str
+    temperature: float = 0.0
+    seed: int = 0
+    question: Question | None = field(default=None, compare=False, repr=False)
 
     def key(self, model: str) -> str:
         """What an answer is cached and recorded under: everything that can change it, and not the dialogue's name."""
-        said = [part for message in self.messages for part in (message.role, message.text, message.audio or b"")]
-        return stable_hash(self.purpose, model, self.prompt_version, self.max_tokens, sorted_json(self.schema), *said)
+        said = [part for message in self.messages for part in (message.role, message.text, _sound(message.audio))]
+        how = (self.max_tokens, self.temperature, self.seed, sorted_json(self.schema))
+        return stable_hash(self.purpose, model, self.prompt_version, *how, *said)
 
 
 @dataclass(frozen=True)
@@ -56,23 +70,47 @@ class Answer:
     cached: bool = False
 
 
-class ServerGoneError(RuntimeError):
+class ServerGoneError(StopRunError):
     """Nothing answers any more: the run stops here, and the same command goes on later. The message says what to do."""
 
 
+Heard = Callable[[int, Answer], None]
+"""Told of each answer as it comes: the request's position, and the answer."""
+
+
+def nobody(position: int, answer: Answer) -> None:
+    """Nobody listens to single answers."""
+
+
 class Client(Protocol):
-    """A client. Answers come in the order of the requests, one each, whatever happens to a single one."""
+    """A client. Answers come in the order of the requests, one each, whatever happens to a single one.
+
+    ``paid``: whether an answer costs enough (time, money) to be kept; only such clients are cached.
+    Between two calls it holds nothing that belongs to an event loop: every call may come from another one.
+    """
 
     name: str
     model: str
+    paid: bool
 
-    async def answer(self, requests: Sequence[Request]) -> list[Answer]:
-        """Answer every request. Raises ServerGoneError when the server is gone altogether."""
+    async def answer(self, requests: Sequence[Request], heard: Heard = nobody) -> list[Answer]:
+        """Answer every request, and tell ``heard`` of each answer the moment it is there.
+
+        Raises ServerGoneError when the server is gone altogether.
+        """
         ...
+
+
+def open_client(name: str, model: str, settings: ClientSettings) -> Client:
+    """A client by name. Raises what its module raises when something it needs is missing, with the install line."""
+    client: Client = import_module(f"judges.clients.{name}").open_client(model, settings)
+    return client
 
 
 def sorted_json(value: Mapping[str, Any]) -> str:
     """A mapping as JSON with sorted keys: equal mappings give equal text."""
-    import json
-
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _sound(audio: bytes | None) -> str:
+    return "" if audio is None else bytes_hash(audio)

@@ -1,0 +1,117 @@
+"""Stage ``judge``: what a judge says of every reply, axis by axis."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import polars as pl
+
+from judges.clients import Client, open_client
+from judges.clients.cache import Cached
+from judges.dialogue import dialogues_of
+from judges.grading import Verdict, grade
+from judges.rubric import Rubric
+from judges.settings import ClientSettings, JudgeConfig
+from judges.templates import Templates
+from schemas.dialogues import DIALOGUES
+from schemas.ids import bytes_hash
+from schemas.turns import TURNS
+from schemas.verdicts import VERDICTS
+from store.layout import Store, StoreError
+from store.stage import Batch, Stage, StageOutput
+
+NO_JUDGE = (
+    "no judge is configured, so no content faults (type A) are looked for: "
+    "set judge.client (docs/judges.md) and run again"
+)
+
+
+class JudgedBy(JudgeConfig):
+    """The settings of a judge, and what the files they name say."""
+
+    prompts: str
+    """Hash of the templates that are used."""
+    answers: str
+    """Hash of the file that answers come from; empty without one."""
+
+
+class Judge(Stage):
+    """Puts every utterance of the model to a judge and writes down its grades, or why there are none.
+
+    Requests wait on a server far more than they work here, so all of a task's are in flight together, and what is
+    answered is kept in ``store``. Raises StoreError for templates or files that cannot be used.
+    """
+
+    name = "judge"
+    version = 1
+    reads = (DIALOGUES, TURNS)
+    writes = VERDICTS
+    batch_size = 256
+    in_one_process = True
+
+    config: JudgedBy
+
+    def __init__(self, config: JudgeConfig, clients: ClientSettings, *, store: Store) -> None:
+        if config.client == "none":
+            raise StoreError(NO_JUDGE)
+        self.rubric = Rubric.of(config, Templates.load(clients.prompts))
+        super().__init__(JudgedBy(**dict(config), prompts=self.rubric.version, answers=_file_hash(clients)))
+        self.clients = clients
+        self.store = store
+        self._client: Client | None = None
+
+    def open(self) -> None:
+        """Open the client."""
+        client = open_client(self.config.client, self.config.model, self.clients)
+        self._client = Cached(client, self.store) if client.paid else client
+
+    def process(self, batch: Batch) -> StageOutput:
+        """Judge the dialogues of a batch. Raises ServerGoneError."""
+        assert self._client is not None
+        dialogues = list(dialogues_of(batch[DIALOGUES], batch[TURNS]))
+        verdicts = asyncio.run(grade(self._client, self.rubric, dialogues))
+        rows = [_row(verdict, self._client) for verdict in verdicts]
+        times = batch[TURNS].select("dialogue_id", "turn_index", pl.col("start_s").alias("t_s"), "end_s")
+        frame = pl.DataFrame(rows, schema={k: t for k, t in VERDICTS.schema.items() if k not in ("t_s", "end_s")})
+        return StageOutput(frame.join(times, on=["dialogue_id", "turn_index"], how="left"))
+
+
+def _row(verdict: Verdict, client: Client) -> dict[str, Any]:
+    given, outcome = verdict.given, verdict.outcome
+    row: dict[str, Any] = {
+        "dialogue_id": verdict.dialogue.dialogue_id,
+        "turn_index": verdict.turn_index,
+        "axis": verdict.axis.value,
+        "unscored": verdict.unscored,
+        "judge": client.name,
+        "judge_model": client.model,
+    }
+    if given is not None:
+        row |= {
+            "score": given.score,
+            "problematic": given.problematic,
+            "justification": given.justification,
+            "confidence": given.confidence,
+        }
+    if outcome is not None:
+        notes = [*outcome.notes, *(outcome.value.notes if outcome.value is not None else ())]
+        row |= {
+            "raw_text": outcome.raw_text if given is None else None,
+            "note": "; ".join(notes) or None,
+            "request": outcome.request.key(client.model),
+            "prompt_tokens": outcome.prompt_tokens,
+            "completion_tokens": outcome.completion_tokens,
+            "latency_s": outcome.latency_s,
+            "cached": outcome.cached,
+        }
+    return row
+
+
+def _file_hash(clients: ClientSettings) -> str:
+    if clients.answers is None:
+        return ""
+    try:
+        return bytes_hash(clients.answers.read_bytes())
+    except OSError as error:
+        raise StoreError(f"cannot read {clients.answers} ({error.strerror}): check clients.answers") from None

@@ -1,0 +1,107 @@
+"""Every setting of the judges' room: what can change a row, one section per stage, and apart from it how the work is
+done.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+)
+
+from schemas.verdicts import CONTENT_AXES, Axis
+from store.stage import StageConfig
+
+ClientName = Literal["none", "mock"]
+"""The clients there are: one module of judges/clients each."""
+
+
+class TranscriptConfig(StageConfig):
+    """How much of a dialogue a judge gets to read."""
+
+    turn_chars: Annotated[int, Field(ge=100)] = 2000
+    """Longest text of one turn, characters; the middle of a longer one is left out, visibly."""
+    dialogue_chars: Annotated[int, Field(ge=1000)] = 40_000
+    """Longest transcript, characters: of a longer dialogue the turns to evaluate are shown with what surrounds them."""
+    around: NonNegativeInt = 3
+    """Turns kept before and after each turn to evaluate where the whole dialogue is too long."""
+
+
+class JudgeConfig(StageConfig):
+    """Who judges, on what, and how it is asked."""
+
+    client: ClientName = "none"
+    """Client that judges; `none`: nobody, and no content faults (type A) are looked for."""
+    model: str = ""
+    """Model to ask for, as the server names it."""
+    axes: Annotated[tuple[Axis, ...], Field(min_length=1), AfterValidator(lambda axes: tuple(dict.fromkeys(axes)))] = (
+        tuple(Axis)
+    )
+    """Axes to judge on."""
+    axes_per_call: Literal["one", "all"] = "one"
+    """`one`: a request per axis; `all`: one request for all axes."""
+    temperature: NonNegativeFloat = 0.0
+    """Sampling temperature."""
+    seed: int = 0
+    """Seed of the sampling, where the server takes one."""
+    max_tokens: PositiveInt = 2048
+    """Longest answer, tokens; an answer that is cut off is asked for once more with four times as many."""
+    transcript: TranscriptConfig = TranscriptConfig()
+    """How much of a dialogue is shown."""
+
+
+class FlagConfig(StageConfig):
+    """When a verdict makes a content fault."""
+
+    max_score: Annotated[int, Field(ge=-1, le=4)] = 1
+    """Scores up to this are faults, called problematic or not; -1: only what is called problematic."""
+    axes: tuple[Axis, ...] = CONTENT_AXES
+    """Axes that make content faults; those of timing cannot."""
+
+    @field_validator("axes")
+    @classmethod
+    def _content_only(cls, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
+        if others := [axis.value for axis in axes if axis not in CONTENT_AXES]:
+            raise ValueError(f"{', '.join(others)}: no axis of content; choose from {', '.join(CONTENT_AXES)}")
+        return axes
+
+
+class ClientSettings(BaseModel):
+    """How judges and rewriters are reached. Nothing here can change a row."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    base_url: str = "http://127.0.0.1:8000/v1"
+    """Where an OpenAI-compatible server answers."""
+    api_key_env: str = "OPENAI_API_KEY"
+    """Environment variable with the key, if the server wants one."""
+    concurrency: PositiveInt = 64
+    """Requests in flight at once."""
+    deadline_s: PositiveFloat = 120.0
+    """Time one request may take with all its retries, seconds."""
+    retries: NonNegativeInt = 5
+    """Retries after 429, 5xx, timeouts and cut connections."""
+    prompts: Path | None = None
+    """Folder of templates that take the place of those of the same name; what they say is part of the fingerprint."""
+    answers: Path | None = None
+    """File the answers come from (`mock`: rules); what it says is part of the fingerprint."""
+
+
+class JudgeSettings(BaseModel):
+    """The sections of this room."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    judge: JudgeConfig = JudgeConfig()
+    flag: FlagConfig = FlagConfig()
+    clients: ClientSettings = Field(default_factory=ClientSettings)
