@@ -43,17 +43,17 @@ def _columns() -> list[str]:
 
 def _of_language(turns: pl.DataFrame, lexicon: Lexicon | None, config: HeuristicConfig) -> pl.DataFrame:
     replies = replies_in_context(turns)
-    nothing = pl.lit(None, dtype=pl.String)
+    nothing = replies.select("row").with_columns(
+        *(pl.lit(None, dtype=pl.String).alias(name) for name in ("abuse", "curt", "complaint", "restated")),
+        content=pl.lit(False),
+    ).drop("row")
     evidence = pl.concat(
         [
             replies.select("dialogue_id", "turn_index", t_s="start_s", end_s="end_s"),
             replies.select(wordless=pl.col("text").fill_null("").str.strip_chars() == ""),
             find_garble(replies, lexicon, config.garble),
             find_loops(replies, lexicon, config.loop),
-            find_abuse(replies, lexicon) if lexicon else replies.select(abuse=nothing, curt=nothing),
-            find_reactions(replies, lexicon, config.reaction)
-            if lexicon
-            else replies.select(complaint=nothing, restated=nothing, content=pl.lit(False)),
+            *([find_abuse(replies, lexicon), find_reactions(replies, lexicon, config.reaction)] if lexicon else [nothing]),
         ],
         how="horizontal",
     )

@@ -30,11 +30,11 @@ def find_abuse(replies: pl.DataFrame, lexicon: Lexicon) -> pl.DataFrame:
     about_words = pl.col("asked").str.contains(lexicon.mention_request_pattern)
     return found.select(
         abuse=pl.coalesce(
-            pl.when(~(about_words & pl.col("abuse").is_in(lexicon.names))).then("abuse"),
+            _unless(about_words & pl.col("asked").str.contains(lexicon.any_abuse_pattern), "abuse"),
             _unless(about_words | _user_said("obscene"), "obscene"),
             _unless(about_words | _user_said("vocative"), "vocative"),
         ),
-        curt=_unless(about_words | _user_said("curt"), "curt"),
+        curt=_unless(_user_said("curt"), "curt"),
     )
 
 

@@ -30,8 +30,10 @@ class LoopConfig(StageConfig):
     """Share of a reply that is its whole, in this sense."""
     asked_times: PositiveInt = 12
     """Times a phrase is repeated where the user asked for repetition (a song, numbers, "say it again")."""
-    repeatable_share: Share = 0.5
-    """A phrase with a larger share of words that people do repeat ("no", numbers) is none."""
+    repeatable_times: PositiveInt = 8
+    """Times a phrase of words that people do repeat ("no", numbers) comes."""
+    repeatable_share: Share = 0.67
+    """Share of such words that makes a phrase one of them."""
     sentence_words: PositiveInt = 3
     """Sentences of as many words that come `short_times` times, with others between them, are a fault."""
     varied_words: PositiveInt = 24
@@ -65,9 +67,9 @@ class ReactionConfig(StageConfig):
     complaint_words: PositiveInt = 25
     """A complaint must begin among the first words; longer turns are not looked through for strong ones."""
     same_request: Share = 0.75
-    """Share of content words that two requests have in common when they are the same."""
+    """Share of the content words of a request that the one before had too, when it is the same."""
     request_words: NonNegativeInt = 3
-    """Fewer content words make no request."""
+    """Fewer words make no request."""
 
 
 class HeuristicConfig(StageConfig):

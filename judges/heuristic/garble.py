@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from judges.heuristic.config import GarbleConfig
+from judges.heuristic.context import normalised
 from judges.heuristic.lexicon import Lexicon
 
 _DEBRIS = (
@@ -54,5 +55,5 @@ def _foreign(lexicon: Lexicon | None) -> dict[str, pl.Expr]:
     own = "".join(rf"\p{{{script}}}" for script in lexicon.scripts)
     other = rf"[\p{{L}}--[{own}\p{{Common}}\p{{Inherited}}]]"
     asked = pl.col("asked").fill_null("")
-    wanted = asked.str.to_lowercase().str.contains(lexicon.foreign_request_pattern) | asked.str.contains(other)
+    wanted = normalised(asked).str.contains(lexicon.foreign_request_pattern) | asked.str.contains(other)
     return {"foreign": pl.col("text").str.count_matches(other), "wanted": wanted}

@@ -63,7 +63,8 @@ def _inside(replies: pl.DataFrame, lexicon: Lexicon | None, config: LoopConfig) 
         share = (run + period) / length[owner[start]] if len(start) else np.zeros(0)
         keep = times >= _least_times(period * weight, share, config)
         start, times = start[keep], times[keep]
-        keep = repeatable[start + period] - repeatable[start] <= config.repeatable_share * period
+        usual = repeatable[start + period] - repeatable[start] > config.repeatable_share * period
+        keep = ~usual | (times >= config.repeatable_times)
         start, times = start[keep], times[keep]
         starts.append(pl.DataFrame({"row": owner[start], "start": start, "times": times, "period": np.full(len(start), period)}))
     found = pl.concat(starts).sort("row", "period").unique("row", keep="first", maintain_order=True)
@@ -134,7 +135,7 @@ def _from_reply_to_reply(replies: pl.DataFrame, lexicon: Lexicon | None, config:
     other = ~pl.col("same_run") & (words >= config.reply_words) & (asked != asked_before).fill_null(True) & ~is_question
     if lexicon is not None:
         other &= ~said.str.contains(lexicon.canned_pattern)
-        other &= ~asked.fill_null("").str.contains(lexicon.repeat_request_pattern)
+        other &= ~asked.fill_null("").str.contains(lexicon.again_request_pattern)
     same = again & ((pl.col("same_run") & (words >= config.run_words)) | other)
     return replies.filter(same.fill_null(False)).select(
         "row", times=pl.lit(2, dtype=pl.Int64), phrase=marked(pl.col("text")).str.replace_all(r" ?\| ?", " ").str.strip_chars()

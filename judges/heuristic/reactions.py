@@ -46,5 +46,7 @@ def _same_request(lexicon: Lexicon, config: ReactionConfig) -> pl.Expr:
         return listed.list.set_difference(pl.lit(["", *lexicon.stopwords]))
 
     both = content("next").list.set_intersection(content("asked")).list.len()
-    either = content("next").list.set_union(content("asked")).list.len()
-    return (both >= config.request_words) & (both >= config.same_request * either)
+    new = content("next").list.len()
+    same = (both >= config.request_words) & (both >= config.same_request * new)
+    words = pl.col("next").str.count_matches(" ") + 1 if lexicon.spaced else pl.col("next").str.len_chars()
+    return same | ((words >= config.request_words) & pl.col("asked").str.ends_with(pl.col("next")))

@@ -45,6 +45,8 @@ class Lexicon(BaseModel):
     """The user asks about words."""
     repeat_requests: tuple[str, ...]
     """The user asks for something that repeats itself."""
+    again_requests: tuple[str, ...]
+    """The user wants the last reply once more."""
     repeatable: tuple[str, ...]
     """Words that people do say several times in a row."""
     canned: tuple[str, ...]
@@ -75,6 +77,11 @@ class Lexicon(BaseModel):
         return self._whole(self.addressed + self.hostile)
 
     @cached_property
+    def any_abuse_pattern(self) -> str:
+        """One group: any insult, whoever it is said of."""
+        return self._whole(self.obscene + self.hostile + self.names + self.insults)
+
+    @cached_property
     def vocative_pattern(self) -> str:
         """One group: an insult as a form of address, over text with its breaks marked ``|``."""
         return rf"\| ({self._filled('<name>')}) \|"
@@ -103,6 +110,11 @@ class Lexicon(BaseModel):
     def repeat_request_pattern(self) -> str:
         """The user asks for repetition."""
         return self._whole(self.repeat_requests)
+
+    @cached_property
+    def again_request_pattern(self) -> str:
+        """The user wants the last reply once more."""
+        return self._whole(self.again_requests)
 
     @cached_property
     def canned_pattern(self) -> str:
