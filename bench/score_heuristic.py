@@ -75,7 +75,7 @@ def dialogue(lines: dict[str, Any], exchanges: list[list[str]], draw: Draw) -> l
     """One scripted dialogue."""
     said: list[Line] = []
     questions: set[str] = set()
-    while len(questions) < 8:
+    while len(said) < 20:
         question, answer = (part.replace("| ", "") for part in draw.of(exchanges))
         kind, truth = GOOD, GOOD
         if draw.unit() < FAULT_SHARE:
@@ -114,7 +114,10 @@ def dialogue(lines: dict[str, Any], exchanges: list[list[str]], draw: Draw) -> l
         else:
             said.append(("model", answer, truth))
             if draw.unit() < 0.4:
-                said += [("user", draw.of(lines["neutral"]), "")]
+                heard = draw.of(lines["neutral"])
+                if heard not in questions:
+                    questions.add(heard)
+                    said.append(("user", heard, ""))
     return said
 
 
@@ -149,7 +152,7 @@ def turns_of(dialogues: dict[str, list[Line]]) -> pl.DataFrame:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", default="blind", choices=["dev", "blind"])
+    parser.add_argument("--set", default="blind", choices=["dev", "first", "blind"])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--n", type=int, default=2000)
     parser.add_argument("--truth", type=Path)

@@ -25,6 +25,10 @@ class Lexicon(BaseModel):
     """Abuse whoever it is said of, except where the talk is about the word."""
     insults: tuple[str, ...]
     """Abuse when it is said of the user."""
+    strong: tuple[str, ...]
+    """Abuse in any sentence without an excuse."""
+    excuses: tuple[str, ...]
+    """What makes a sentence one about a word, a work, oneself or somebody else."""
     names: tuple[str, ...]
     """Insults by which somebody is addressed."""
     things: tuple[str, ...]
@@ -39,8 +43,8 @@ class Lexicon(BaseModel):
     """Dismissive: a fault of tone and no abuse."""
     innocent: tuple[str, ...]
     """Looks like one of the above and is none."""
-    innocent_across: tuple[str, ...]
-    """The same, over the ends of sentences."""
+    denials: tuple[str, ...]
+    """Begin a sentence that takes back the question before it."""
     mention_requests: tuple[str, ...]
     """The user asks about words."""
     repeat_requests: tuple[str, ...]
@@ -79,7 +83,7 @@ class Lexicon(BaseModel):
     @cached_property
     def any_abuse_pattern(self) -> str:
         """One group: any insult, whoever it is said of."""
-        return self._whole(self.obscene + self.hostile + self.names + self.insults)
+        return self._whole(self.obscene + self.hostile + self.names + self.insults + self.strong)
 
     @cached_property
     def vocative_pattern(self) -> str:
@@ -97,9 +101,20 @@ class Lexicon(BaseModel):
         return self._whole(self.innocent)
 
     @cached_property
-    def innocent_across_pattern(self) -> str:
-        """What is taken out of text without its breaks."""
-        return self._whole(self.innocent_across)
+    def strong_pattern(self) -> str:
+        """One group: a word that is abuse without an excuse."""
+        return self._whole(self.strong)
+
+    @cached_property
+    def excuse_pattern(self) -> str:
+        """The sentence is about a word, a work, oneself or somebody else."""
+        return self._whole(self.excuses)
+
+    @cached_property
+    def denial_pattern(self) -> str:
+        """The sentence takes back the question before it."""
+        end = "(?: |$)" if self.spaced else ""
+        return f"^(?:{_any(self.denials)}){end}"
 
     @cached_property
     def mention_request_pattern(self) -> str:
