@@ -14,6 +14,7 @@ _DEBRIS = (
 )
 _CONSONANTS = r"^[bcdfghjklmnpqrstvwxz']{5,}$|[bcdfghjklmnpqrstvwxz]{6,}"
 _INTERJECTION = r"^(?:h*m+|s+h+|b*r+|p+s+t+|p+f+t*|g*r+|z+|hm+ph|t+s+k+)$"
+_LONGEST_INTERJECTION = 8
 _STUTTER = "|".join(f"{letter}{{5,}}" for letter in "abcdefghijklmnopqrstuvwxyz")
 _MIXED = r"^(?:[a-z]+\d+[a-z]+\d*|\d+[a-z]{2,}\d+\w*)$"
 
@@ -23,7 +24,7 @@ def find_garble(replies: pl.DataFrame, lexicon: Lexicon | None, config: GarbleCo
     lower = pl.col("text").str.to_lowercase()
     words = lower.str.extract_all(r"[\p{L}\p{M}\p{N}']+")
     is_salad = (
-        pl.element().str.contains(f"{_CONSONANTS}|{_STUTTER}|{_MIXED}") & ~pl.element().str.contains(_INTERJECTION)
+        pl.element().str.contains(f"{_CONSONANTS}|{_STUTTER}|{_MIXED}") & ~(pl.element().str.contains(_INTERJECTION) & (pl.element().str.len_chars() <= _LONGEST_INTERJECTION))
     ) | (pl.element().str.len_chars() > 30)
     counts = replies.select(
         letters=pl.col("text").str.count_matches(r"\p{L}"),
