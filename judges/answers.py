@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 
 from schemas.verdicts import Axis, Unscored
 
@@ -18,7 +19,15 @@ _ERROR_CHARS = 600
 _THOUGHT = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
 _FENCED = re.compile(r"^\s*```[a-z]*\s*\n(.*)\n\s*```\s*$", re.DOTALL)
 
-Score = Literal[-1, 0, 1, 2, 3, 4]
+
+def _no_boolean(value: Any) -> Any:
+    """Python takes true for 1, a judge does not."""
+    if isinstance(value, bool):
+        raise ValueError("a score is a number")  # noqa: TRY004 - what pydantic understands
+    return value
+
+
+Score = Annotated[Literal[-1, 0, 1, 2, 3, 4], BeforeValidator(_no_boolean)]
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
 
@@ -116,9 +125,21 @@ class Reading:
     notes: tuple[str, ...] = ()
 
 
-def answer_schema(per_call: Literal["one", "all"]) -> dict[str, Any]:
+@cache
+def answer_schema(per_call: Literal["one", "all"]) -> Mapping[str, Any]:
     """The JSON schema an answer follows. It is the same for every dialogue, so that a server compiles it once."""
     return (Grades if per_call == "one" else AxisGrades).model_json_schema()
+
+
+def write_grades(grades: Iterable[tuple[int, Axis, Given]], schema: Mapping[str, Any]) -> str:
+    """Grades as an answer that follows ``schema``: for clients that are no language models."""
+    several = schema == answer_schema("all")
+    verdicts = []
+    for turn, axis, given in grades:
+        entry = {"turn": turn, **({"axis": axis.value} if several else {}), "justification": given.justification}
+        entry |= {"score": given.score, "problematic": given.problematic}
+        verdicts.append(entry if given.confidence is None else entry | {"confidence": given.confidence})
+    return json.dumps({"verdicts": verdicts}, ensure_ascii=False)
 
 
 def read_grades(text: str, ask: Collection[int], axes: tuple[Axis, ...], per_call: Literal["one", "all"]) -> Reading:
@@ -141,9 +162,7 @@ def read_grades(text: str, ask: Collection[int], axes: tuple[Axis, ...], per_cal
             doubles = True
             if (before.score, before.problematic) != (given.score, given.problematic):
                 unsure.add((turn, axis))
-    notes = (
-        [f"dropped grades of turns not asked for: {', '.join(map(str, sorted(strangers)[:20]))}"] if strangers else []
-    )
+    notes = [f"dropped grades that were not asked for, of turns {sorted(strangers)[:20]}"] if strangers else []
     notes += ["some turns were graded twice"] if doubles else []
     notes += [f"contradicted itself on turns {sorted({turn for turn, _ in unsure})[:20]}"] if unsure else []
     return Reading({key: given for key, given in grades.items() if key not in unsure}, tuple(notes))
@@ -154,10 +173,14 @@ def read_json(text: str, model: type[AnswerT]) -> AnswerT:
 
     Raises UnreadableError (UNPARSABLE or NOT_IN_SCHEMA).
     """
-    bare = _THOUGHT.sub("", text)
+    try:
+        return model.model_validate_json(text)
+    except ValidationError:  # the slow way, which finds out what is wrong
+        bare = _THOUGHT.sub("", text)
     fenced = _FENCED.match(bare)
     try:
         value = json.loads(fenced.group(1) if fenced else bare)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair, which nothing can store, shows here
     except (ValueError, RecursionError) as error:
         raise UnreadableError(Unscored.UNPARSABLE, f"it is not JSON ({error})") from None
     try:

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from judges.dialogue import Dialogue, Turn
 from judges.settings import TranscriptConfig
@@ -24,13 +25,14 @@ _MARKS = str.maketrans(
 _QUOTES = frozenset("„‚「」『』《》〈〉")
 _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")
 _GONE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_PLAIN = re.compile(r"[\w .,;?!'\"%&+$€£¿¡’“”…/-]*", re.ASCII)
+_PLAIN = re.compile(r"[\w .,;?!'\"%&+$€£¿¡’“”…–—/-]*", re.ASCII)
 _ROLE = re.compile(
     r"\b(user|model|system|assistant|human|developer|tool|ai|bot|judge|instructions?|response|turn\s*\d+)"
-    r"(\s*\([^()]*\))?\s*:",
+    r"(\s*+\([^()]*+\))?\s*+:",
     re.IGNORECASE,
 )
-_TURN = re.compile(r"\(\s*(turn\s*\d+[^()]*)\)", re.IGNORECASE)
+_CAPITALS = re.compile(r"\b(\w{2,}+)\s*+:")
+_TURN = re.compile(r"\(\s*(turn\s*\d+[^()]*)\)(\s*:)?", re.IGNORECASE)
 _RULE = re.compile(r"([#=~*_-])\1{2,}")
 _ACCENT = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u20d0-\u20ff]"
 _STACKED = re.compile(f"({_ACCENT}{{3}}){_ACCENT}+")
@@ -71,14 +73,13 @@ def one_line(text: str) -> str:
         text = unicodedata.normalize("NFKC", text)
         text = "".join(map(_character, text)).translate(_MARKS)
         text = _STACKED.sub(r"\1", text)
-    text = _RULE.sub(r"\1", _ROLE.sub(_without_colon, text))
-    return " ".join(_TURN.sub(r"\1", text).split())
+    text = _TURN.sub(lambda found: found[1] + (" -" if found[2] else ""), text)
+    text = _CAPITALS.sub(lambda found: f"{found[1]} -" if found[1].isupper() else found[0], text)
+    text = _ROLE.sub(lambda found: found[0][:-1].rstrip() + " -", text)
+    return " ".join(_RULE.sub(r"\1", text).split())
 
 
-def _without_colon(found: re.Match[str]) -> str:
-    return found.group(0)[:-1].rstrip() + " -"
-
-
+@lru_cache(maxsize=8192)
 def _character(character: str) -> str:
     """The character, what stands for it, or nothing where it cannot be seen."""
     if character < "\x7f":
