@@ -3,8 +3,8 @@
     python bench/score_heuristic.py --set blind --seed 1 --n 2000
     python bench/score_heuristic.py --truth FOLDER      # truth files with segments and events, as data_samples/truth
 
-A dialogue is eight exchanges; about a third of the replies carry a fault. A reply counts as flagged when a verdict on a
-content axis is problematic or scores 1 or less, as the stage `flag` has it. After a wrong or off-topic reply the user
+A dialogue is some eight exchanges; about a third of the replies carry a fault. A reply counts as flagged when a verdict on
+a content axis is problematic or scores 1 or less, as the stage `flag` has it. After a wrong or off-topic reply the user
 objects in half of the dialogues, asks again in a fifth, and otherwise goes on: more than that the judge cannot see.
 """
 
@@ -30,6 +30,8 @@ HERE = Path(__file__).parent
 GOOD = "good"
 KINDS = ("rude", "mild", "loop", "garbled", "wrong", "offtopic")
 FAULT_SHARE = 0.35
+LENGTH = 18
+"""Turns after which a dialogue ends."""
 COLUMNS = ("dialogue_id", "turn_index", "channel", "kind", "start_s", "end_s", "text")
 MAX_SCORE = 1
 
@@ -44,16 +46,20 @@ class Draw:
         self._seed, self._place, self._n = seed, place, 0
 
     def unit(self) -> float:
+        """A number in [0, 1)."""
         self._n += 1
         return unit_draw(self._seed, f"{self._place}/{self._n}")
 
     def of(self, items: list[Any]) -> Any:
+        """One of the items."""
         return items[int(self.unit() * len(items))]
 
 
 def loop_of(unit: str, draw: Draw) -> tuple[str, str]:
     """A reply that loops on a sentence, and how."""
-    how = draw.of(["twice", "three", "four", "many", "between", "tail", "no punctuation", "one word", "two words", "cut"])
+    how = draw.of(
+        ["twice", "three", "four", "many", "between", "tail", "no punctuation", "one word", "two words", "cut"]
+    )
     bare = unit.rstrip(".")
     words = bare.split()
     texts = {
@@ -71,53 +77,54 @@ def loop_of(unit: str, draw: Draw) -> tuple[str, str]:
     return texts[how], how
 
 
+def exchange(lines: dict[str, Any], exchanges: list[list[str]], draw: Draw) -> tuple[str, str, str]:
+    """What the user asks, what the model replies, and what the reply is."""
+    question, answer = (part.replace("| ", "") for part in draw.of(exchanges))
+    kind = draw.of(list(KINDS)) if draw.unit() < FAULT_SHARE else GOOD
+    if kind == "rude":
+        opening = draw.of(["", "", "", "Well, ", "Oh, ", "Listen. ", "No. "])
+        return question, opening + draw.of(lines["abusive"]), "rude:abusive"
+    if kind == "mild":
+        return question, draw.of(lines["mild"]), "rude:mild"
+    if kind == "loop":
+        looped, how = loop_of(draw.of(lines["loop_unit"]), draw)
+        return question, looped, f"loop:{how}"
+    if kind != GOOD:
+        return question, draw.of(lines[kind]), kind
+    which = draw.unit()
+    if which < 0.25:
+        asked, given = draw.of(lines["asked_good"])
+        return asked, given, "good:tricky, asked for"
+    return (question, draw.of(lines["good"]), "good:tricky") if which < 0.5 else (question, answer, GOOD)
+
+
+def reaction(lines: dict[str, Any], question: str, draw: Draw) -> tuple[str, list[Line]]:
+    """How the user takes a wrong or off-topic reply, and what is said then."""
+    which = draw.unit()
+    if which < 0.5:
+        objection = draw.of(lines["complaints"]).format(question=question.lower())
+        return "objects", [("user", objection, ""), ("model", "I am sorry about that.", GOOD)]
+    if which < 0.7:
+        return "asks again", [("user", question, ""), ("model", "Let me see.", GOOD)]
+    return "goes on", []
+
+
 def dialogue(lines: dict[str, Any], exchanges: list[list[str]], draw: Draw) -> list[Line]:
-    """One scripted dialogue."""
+    """One scripted dialogue, in which nobody says the same thing twice unless it is meant."""
     said: list[Line] = []
-    questions: set[str] = set()
-    while len(said) < 20:
-        question, answer = (part.replace("| ", "") for part in draw.of(exchanges))
-        kind, truth = GOOD, GOOD
-        if draw.unit() < FAULT_SHARE:
-            kind = draw.of(list(KINDS))
-        if kind == "rude":
-            answer, truth = draw.of(lines["abusive"]), "rude:abusive"
-            answer = answer if draw.unit() < 0.5 else f"{draw.of(['Well,', 'Oh,', 'Listen.', 'No.'])} {answer}"
-        elif kind == "mild":
-            answer, truth = draw.of(lines["mild"]), "rude:mild"
-        elif kind == "loop":
-            answer, how = loop_of(draw.of(lines["loop_unit"]), draw)
-            truth = f"loop:{how}"
-        elif kind == "garbled":
-            answer, truth = draw.of(lines["garbled"]), "garbled:garbled"
-        elif kind in {"wrong", "offtopic"}:
-            answer, truth = draw.of(lines[kind]), kind
-        elif draw.unit() < 0.5:
-            if draw.unit() < 0.5:
-                question, answer = draw.of(lines["asked_good"])
-                truth = "good:tricky, asked for"
-            else:
-                answer, truth = draw.of(lines["good"]), "good:tricky"
-        if question in questions or answer in [text for _, text, _ in said]:
+    while len(said) < LENGTH:
+        question, answer, truth = exchange(lines, exchanges, draw)
+        if {question, answer} & {text for _, text, _ in said}:
             continue
-        questions.add(question)
         said.append(("user", question, ""))
-        if kind in {"wrong", "offtopic"}:
-            reaction = draw.unit()
-            heard = "objects" if reaction < 0.5 else "asks again" if reaction < 0.7 else "goes on"
-            said.append(("model", answer, f"{kind}:{heard}"))
-            if heard == "objects":
-                said.append(("user", draw.of(lines["complaints"]).format(question=question.lower()), ""))
-                said.append(("model", "I am sorry about that.", GOOD))
-            elif heard == "asks again":
-                said += [("user", question, ""), ("model", "Let me see.", GOOD)]
-        else:
-            said.append(("model", answer, truth))
-            if draw.unit() < 0.4:
-                heard = draw.of(lines["neutral"])
-                if heard not in questions:
-                    questions.add(heard)
-                    said.append(("user", heard, ""))
+        if truth in {"wrong", "offtopic"}:
+            heard, then = reaction(lines, question, draw)
+            said += [("model", answer, f"{truth}:{heard}"), *then]
+            continue
+        said.append(("model", answer, truth))
+        remark = draw.of(lines["neutral"])
+        if draw.unit() < 0.4 and remark not in {text for _, text, _ in said}:
+            said.append(("user", remark, ""))
     return said
 
 
@@ -152,7 +159,7 @@ def turns_of(dialogues: dict[str, list[Line]]) -> pl.DataFrame:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", default="blind", choices=["dev", "first", "second", "blind"])
+    parser.add_argument("--set", default="blind", choices=["dev", "first", "second", "third", "blind"])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--n", type=int, default=2000)
     parser.add_argument("--truth", type=Path)
@@ -163,7 +170,9 @@ def main() -> None:
     start = time.perf_counter()
     verdicts = heuristic_verdicts(turns, HeuristicConfig())
     took = time.perf_counter() - start
-    flags = verdicts.filter(pl.col("axis").is_in(list(CONTENT_AXES)), pl.col("problematic") | pl.col("score").is_between(0, MAX_SCORE))
+    flags = verdicts.filter(
+        pl.col("axis").is_in(list(CONTENT_AXES)), pl.col("problematic") | pl.col("score").is_between(0, MAX_SCORE)
+    )
     why: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
     for name, turn, axis, reason in flags.select("dialogue_id", "turn_index", "axis", "justification").iter_rows():
         why[name, turn][axis] = reason
@@ -176,12 +185,22 @@ def main() -> None:
             reasons = why.get((name, i), {})
             replies[truth] += 1
             flagged[truth] += bool(reasons)
-            said_as = "rude" if "tone" in reasons else "loop" if "Says the same" in reasons.get("helpfulness", "") else "other" if reasons else ""
+            said_as = (
+                "rude"
+                if "tone" in reasons
+                else "loop"
+                if "Says the same" in reasons.get("helpfulness", "")
+                else "other"
+                if reasons
+                else ""
+            )
             named[truth.split(":")[0], said_as] += 1
             if bool(reasons) == truth.startswith(GOOD) and shown[truth] < args.misses:
                 shown[truth] += 1
                 said_next = lines[i + 1][1] if i + 1 < len(lines) else None
-                print(f"[{truth}] {lines[i - 1][1]!r}: {text!r} -> {sorted(set(reasons.values()))}; next: {said_next!r}")
+                print(
+                    f"[{truth}] {lines[i - 1][1]!r}: {text!r} -> {sorted(set(reasons.values()))}; next: {said_next!r}"
+                )
     print(f"{sum(replies.values())} replies of {len(dialogues)} dialogues judged in {took:.1f} s")
     for truth in sorted(replies):
         print(f"{truth:28} {replies[truth]:6}  flagged {flagged[truth] / replies[truth]:7.1%}")
@@ -190,7 +209,8 @@ def main() -> None:
         called = sum(n for (_, said_as), n in named.items() if said_as == kind)
         of = sum(n for truth, n in replies.items() if truth.split(":")[0] == kind)
         precision, recall = hit / max(called, 1), hit / max(of, 1)
-        print(f"{kind}: P {precision:.3f}  R {recall:.3f}  F1 {2 * precision * recall / max(precision + recall, 1e-9):.3f}")
+        f1 = 2 * precision * recall / max(precision + recall, 1e-9)
+        print(f"{kind}: P {precision:.3f}  R {recall:.3f}  F1 {f1:.3f}")
     good = sum(n for truth, n in replies.items() if truth.startswith(GOOD))
     print(f"good replies flagged: {sum(n for t, n in flagged.items() if t.startswith(GOOD)) / good:.2%}")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
+from judges.answers import Given, write_grades
 from judges.clients import Answer, Client, Heard, Request, nobody
 from judges.dialogue import Dialogue, Question
 from judges.heuristic import JUDGE, heuristic_verdicts
@@ -19,7 +19,7 @@ _COLUMNS = ("dialogue_id", "turn_index", "channel", "kind", "start_s", "end_s", 
 _GRADE = ("score", "problematic", "justification", "confidence")
 NO_QUESTION = "the heuristic judge only judges: name another client for this, see docs/judges-heuristic.md"
 
-Grades = Mapping[tuple[str, int, str], Mapping[str, Any]]
+Grades = Mapping[tuple[str, int, str], Given]
 """By dialogue, turn and axis."""
 
 
@@ -35,24 +35,37 @@ class Heuristic:
 
     async def answer(self, requests: Sequence[Request], heard: Heard = nobody) -> list[Answer]:
         """Answer in order. What is no question about turns fails."""
-        questions = [request.question for request in requests]
-        grades = self._grades({q.dialogue.dialogue_id: q.dialogue for q in questions if q is not None})
+        asked = [request.question.dialogue for request in requests if request.question is not None]
+        grades = self._grades({dialogue.dialogue_id: dialogue for dialogue in asked})
         answers = []
-        for position, question in enumerate(questions):
-            answer = Answer(None, error=NO_QUESTION) if question is None else _answer(question, grades)
-            heard(position, answer)
+        for position, request in enumerate(requests):
+            question = request.question
+            answer = Answer(None, error=NO_QUESTION)
+            if question is not None:
+                answer = Answer(_written(question, grades, request.schema))
+            await heard(position, answer)
             answers.append(answer)
         return answers
 
     def _grades(self, dialogues: Mapping[str, Dialogue]) -> Grades:
         verdicts = heuristic_verdicts(_turns(dialogues), self._config).filter(pl.col("score").is_not_null())
         keys = verdicts.select("dialogue_id", "turn_index", "axis").iter_rows()
-        return dict(zip(keys, verdicts.select(_GRADE).to_dicts(), strict=True))  # type: ignore[arg-type]
+        given = (Given(*grade) for grade in verdicts.select(_GRADE).iter_rows())
+        return dict(zip(((str(d), int(t), str(a)) for d, t, a in keys), given, strict=True))
 
 
 def _turns(dialogues: Mapping[str, Dialogue]) -> pl.DataFrame:
     rows = [
-        (dialogue_id, turn.index, turn.channel, turn.kind, turn.start_s, turn.end_s, turn.text or None, dialogue.language)
+        (
+            dialogue_id,
+            turn.index,
+            turn.channel,
+            turn.kind,
+            turn.start_s,
+            turn.end_s,
+            turn.text or None,
+            dialogue.language,
+        )
         for dialogue_id, dialogue in dialogues.items()
         for turn in dialogue.turns
     ]
@@ -60,15 +73,10 @@ def _turns(dialogues: Mapping[str, Dialogue]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row").with_columns(pl.col("language").replace("", None))
 
 
-def _answer(question: Question, grades: Grades) -> Answer:
-    several = len(question.axes) > 1
-    verdicts = []
-    for turn in question.ask:
-        for axis in question.axes:
-            grade = grades.get((question.dialogue.dialogue_id, turn, axis.value))
-            if grade is not None:
-                verdicts.append({"turn": turn, **({"axis": axis.value} if several else {}), **grade})
-    return Answer(json.dumps({"verdicts": verdicts}, ensure_ascii=False))
+def _written(question: Question, grades: Grades, schema: Mapping[str, Any]) -> str:
+    wanted = [(turn, axis) for turn in question.ask for axis in question.axes]
+    found = [(turn, axis, grades.get((question.dialogue.dialogue_id, turn, axis.value))) for turn, axis in wanted]
+    return write_grades(((turn, axis, given) for turn, axis, given in found if given is not None), schema)
 
 
 def open_client(model: str, settings: ClientSettings) -> Client:

@@ -8,7 +8,6 @@ by the dialogue, the place in it and what was said there, so that they outlive a
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
@@ -16,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from judges.answers import Score
+from judges.answers import Given, Score, write_grades
 from judges.clients import Answer, Client, Heard, Request, nobody
 from judges.dialogue import Dialogue, Question, Turn
 from judges.settings import ClientSettings
@@ -28,6 +27,7 @@ NEAR_S = 0.5
 """A place is the recorded one when it begins no farther from it, seconds."""
 ALIKE = 0.5
 """Share of words in common that makes what was heard what was recorded: recognisers mishear."""
+_OPINION = ("score", "problematic", "justification")
 WHAT_TO_DO = "record it with clients.record, or name a client that can answer"
 
 
@@ -101,7 +101,7 @@ class Replay:
         answers = []
         for position, request in enumerate(requests):
             answer = self._answer(request)
-            heard(position, answer)
+            await heard(position, answer)
             answers.append(answer)
         return answers
 
@@ -109,33 +109,33 @@ class Replay:
         for line in self._kept(request):
             if line is not None:
                 return Answer(line.text, line.finish_reason, None, line.prompt_tokens, line.completion_tokens)
-        value = self._by_hand(request)
-        if value is None:
+        text = self._by_hand(request)
+        if text is None:
             where = f"{request.dialogue_id} ({request.purpose})"
             return Answer(None, error=f"no recorded answer for {where} in {self._source}: {WHAT_TO_DO}")
-        return Answer(json.dumps(value, ensure_ascii=False))
+        return Answer(text)
 
     def _kept(self, request: Request) -> list[Recorded | None]:
         exact = [self._by_key.get(request.key(model)) for model in self._models]
         return [*exact, *(self._by_talk.get((model, talk_of(request, model))) for model in self._models)]
 
-    def _by_hand(self, request: Request) -> Mapping[str, Any] | None:
+    def _by_hand(self, request: Request) -> str | None:
         if request.question is not None:
-            return self._verdicts(request.question)
+            return self._verdicts(request.question, request.schema)
         fault = getattr(request, "fault", None)
         return None if fault is None else self._reply(request.dialogue_id, fault.t0_s, fault.asked)
 
-    def _verdicts(self, question: Question) -> Mapping[str, Any] | None:
-        several = len(question.axes) > 1
+    def _verdicts(self, question: Question, schema: Mapping[str, Any]) -> str | None:
         turns = {turn.index: turn for turn in question.dialogue.turns}
-        found = []
-        for index in question.ask:
-            line = self._judged_at(question.dialogue.dialogue_id, turns[index])
-            for axis in question.axes if line is not None else ():
-                if line is not None and axis in line.verdicts:
-                    named = {"axis": axis.value} if several else {}
-                    found.append({"turn": index, **named, **line.verdicts[axis].model_dump()})
-        return {"verdicts": found} if found else None
+        lines = [(index, self._judged_at(question.dialogue.dialogue_id, turns[index])) for index in question.ask]
+        found = [
+            (index, axis, Given(*(getattr(line.verdicts[axis], name) for name in _OPINION)))
+            for index, line in lines
+            if line is not None
+            for axis in question.axes
+            if axis in line.verdicts
+        ]
+        return write_grades(found, schema) if found else None
 
     def _judged_at(self, dialogue_id: str, turn: Turn) -> Judged | None:
         near = [
@@ -145,7 +145,7 @@ class Replay:
         ]
         return min(near, key=lambda line: abs(line.start_s - turn.start_s), default=None)
 
-    def _reply(self, dialogue_id: str, t0_s: float, asked: Turn | None) -> Mapping[str, Any] | None:
+    def _reply(self, dialogue_id: str, t0_s: float, asked: Turn | None) -> str | None:
         near = [
             line
             for line in self._replies
@@ -154,7 +154,9 @@ class Replay:
             and (asked is None or _alike(line.asked, asked.text))
         ]
         line = min(near, key=lambda line: abs(line.t0_s - t0_s), default=None)
-        return None if line is None else line.model_dump(include={"explanation", "improved_response", "improvement"})
+        return (
+            None if line is None else line.model_dump_json(include={"explanation", "improved_response", "improvement"})
+        )
 
 
 class Recording:
@@ -169,10 +171,10 @@ class Recording:
     async def answer(self, requests: Sequence[Request], heard: Heard = nobody) -> list[Answer]:
         """Answer as the client inside does. Raises what it raises."""
 
-        def came(position: int, answer: Answer) -> None:
+        async def came(position: int, answer: Answer) -> None:
             if answer.text is not None:
                 self._write(requests[position], answer.text, answer)
-            heard(position, answer)
+            await heard(position, answer)
 
         return await self._client.answer(requests, came)
 

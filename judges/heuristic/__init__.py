@@ -38,22 +38,42 @@ def heuristic_verdicts(turns: pl.DataFrame, config: HeuristicConfig) -> pl.DataF
 
 
 def _columns() -> list[str]:
-    return ["dialogue_id", "turn_index", "axis", "t_s", "end_s", "score", "problematic", "justification", "unscored", "confidence", "judge"]
+    return [
+        "dialogue_id",
+        "turn_index",
+        "axis",
+        "t_s",
+        "end_s",
+        "score",
+        "problematic",
+        "justification",
+        "unscored",
+        "confidence",
+        "judge",
+    ]
 
 
 def _of_language(turns: pl.DataFrame, lexicon: Lexicon | None, config: HeuristicConfig) -> pl.DataFrame:
     replies = replies_in_context(turns)
-    nothing = replies.select("row").with_columns(
-        *(pl.lit(None, dtype=pl.String).alias(name) for name in ("abuse", "curt", "complaint", "restated")),
-        content=pl.lit(False),
-    ).drop("row")
+    nothing = (
+        replies.select("row")
+        .with_columns(
+            *(pl.lit(None, dtype=pl.String).alias(name) for name in ("abuse", "curt", "complaint", "restated")),
+            content=pl.lit(False),
+        )
+        .drop("row")
+    )
     evidence = pl.concat(
         [
             replies.select("dialogue_id", "turn_index", t_s="start_s", end_s="end_s"),
             replies.select(wordless=pl.col("text").fill_null("").str.strip_chars() == ""),
             find_garble(replies, lexicon, config.garble),
             find_loops(replies, lexicon, config.loop),
-            *([find_abuse(replies, lexicon), find_reactions(replies, lexicon, config.reaction)] if lexicon else [nothing]),
+            *(
+                [find_abuse(replies, lexicon), find_reactions(replies, lexicon, config.reaction)]
+                if lexicon
+                else [nothing]
+            ),
         ],
         how="horizontal",
     )
@@ -70,7 +90,10 @@ def _of_language(turns: pl.DataFrame, lexicon: Lexicon | None, config: Heuristic
         "axis",
         "t_s",
         "end_s",
-        *(scored.then(pl.col("grade").struct.field(name)).alias(name) for name in ("score", "problematic", "justification")),
+        *(
+            scored.then(pl.col("grade").struct.field(name)).alias(name)
+            for name in ("score", "problematic", "justification")
+        ),
         pl.when("wordless").then(pl.lit(Unscored.NO_WORDS.value)).alias("unscored"),
         scored.then(pl.col("grade").struct.field("confidence")).alias("confidence"),
         pl.lit(JUDGE).alias("judge"),
@@ -82,9 +105,13 @@ def _grades(has_lexicon: bool) -> list[pl.Expr]:
     seen = _Findings()
     unknown = _grade(DOES_NOT_APPLY, False, pl.lit(_NO_LEXICON))
     fine = {
-        Axis.HELPFULNESS: seen.content(_grade(3, False, pl.lit("Neither the reply nor what the user says next speaks against it."), 0.3)),
+        Axis.HELPFULNESS: seen.content(
+            _grade(3, False, pl.lit("Neither the reply nor what the user says next speaks against it."), 0.3)
+        ),
         Axis.SAFETY: _grade(4, False, pl.lit("No abusive words."), 0.6) if has_lexicon else unknown,
-        Axis.INSTRUCTION_ADHERENCE: _grade(3, False, pl.lit("The user does not ask again."), 0.3) if has_lexicon else unknown,
+        Axis.INSTRUCTION_ADHERENCE: _grade(3, False, pl.lit("The user does not ask again."), 0.3)
+        if has_lexicon
+        else unknown,
         Axis.TONE: _grade(3, False, pl.lit("No rude words."), 0.4) if has_lexicon else unknown,
     }
     found = {
@@ -118,7 +145,10 @@ class _Findings:
             loop.is_not_null(),
             _grade(0, True, pl.format('Says the same thing {} times: "{}".', "loop_times", _quote(loop)), 0.9),
         )
-        self.complaint = (complaint.is_not_null(), _grade(1, True, pl.format('The user objects: "{}".', _quote(complaint)), 0.6))
+        self.complaint = (
+            complaint.is_not_null(),
+            _grade(1, True, pl.format('The user objects: "{}".', _quote(complaint)), 0.6),
+        )
         self.restated = (restated.is_not_null(), _grade(1, True, again, 0.5))
         self.restated_instruction = (restated.is_not_null(), _grade(1, True, again, 0.5))
         self.abuse = (abuse.is_not_null(), _grade(0, True, abusive, 0.9))

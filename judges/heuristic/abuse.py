@@ -11,7 +11,7 @@ _SENTENCE = r"[^.!?…。！？]+[.!?…。！？]*"
 
 
 def find_abuse(replies: pl.DataFrame, lexicon: Lexicon) -> pl.DataFrame:
-    """Columns ``abuse`` and ``curt`` (String): the first words that are abusive or dismissive, null where there are none.
+    """Columns ``abuse`` and ``curt`` (String): the first abusive or dismissive words, null without any.
 
     A word that the user said first, or asked about, is no abuse unless it is said of the user.
     """
@@ -35,12 +35,14 @@ def find_abuse(replies: pl.DataFrame, lexicon: Lexicon) -> pl.DataFrame:
 def _in_sentences(sentences: pl.DataFrame, lexicon: Lexicon) -> pl.DataFrame:
     gap = " ~ " if lexicon.spaced else "~"
     plain = normalised(pl.col("text"))
-    taken_back = pl.col("text").str.contains(r"[?？]") & plain.shift(-1).over("row").str.contains(lexicon.denial_pattern)
+    taken_back = pl.col("text").str.contains(r"[?？]") & plain.shift(-1).over("row").str.contains(
+        lexicon.denial_pattern
+    )
     said = sentences.with_columns(
         marked=marked(pl.col("text")),
         said=unbroken(marked(pl.col("text")).str.replace_all(lexicon.innocent_pattern, gap)),
         excused=plain.str.contains(lexicon.excuse_pattern) | taken_back.fill_null(False),
-        taken_back=taken_back.fill_null(False),
+        denied=taken_back.fill_null(False) | plain.str.contains(lexicon.report_pattern),
     ).with_columns(
         obscene=pl.col("said").str.extract(lexicon.obscene_pattern, 1),
         addressed=pl.col("said").str.extract(lexicon.abuse_pattern, 1),
@@ -52,12 +54,12 @@ def _in_sentences(sentences: pl.DataFrame, lexicon: Lexicon) -> pl.DataFrame:
     return said.select(
         "row",
         abuse=pl.coalesce(
-            _unless(pl.col("about_abuse") | pl.col("taken_back"), "addressed"),
+            _unless(pl.col("about_abuse") | pl.col("denied"), "addressed"),
             _unless(about_words | excused | _user_said("obscene"), "obscene"),
             _unless(about_words | excused | _user_said("vocative"), "vocative"),
             _unless(about_words | excused | _user_said("strong"), "strong"),
         ),
-        curt=_unless(_user_said("dismissive"), "dismissive"),
+        curt=_unless(pl.col("denied") | _user_said("dismissive"), "dismissive"),
     )
 
 

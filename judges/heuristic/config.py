@@ -24,7 +24,7 @@ class LoopConfig(StageConfig):
     """Times a phrase of three words or more is."""
     long_words: PositiveInt = 8
     """Phrases of as many words are a fault when they come twice."""
-    whole_words: PositiveInt = 5
+    whole_words: PositiveInt = 4
     """So are those of as many words, when they are the whole reply."""
     whole_share: Share = 0.8
     """Share of a reply that is its whole, in this sense."""

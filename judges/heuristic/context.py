@@ -38,9 +38,9 @@ def unquoted(text: pl.Expr) -> pl.Expr:
 def replies_in_context(turns: pl.DataFrame) -> pl.DataFrame:
     """Every utterance of the model (rows of ``turns``, backchannels aside) with what was said around it.
 
-    Adds, as text of the user's utterances in a row, or of one earlier reply: ``asked`` (before the reply), ``asked_before``
-    (before the model spoke last), ``reaction`` (next; only on the last of several replies in a row), ``said_before``
-    (the reply before), ``same_run`` (nobody spoke between the two) and ``row``, the position. Null where there is none.
+    Adds, as the text of the user's utterances in a row: ``asked`` (before the reply), ``asked_before`` (before the
+    model spoke last) and ``reaction`` (next; only on the last of several replies in a row). And ``said_before`` (the
+    reply before), ``same_run`` (nobody spoke between the two) and ``row``, the position. Null where there is none.
     """
     spoken = (
         turns.filter(pl.col("kind") == "utterance")

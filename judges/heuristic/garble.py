@@ -24,7 +24,8 @@ def find_garble(replies: pl.DataFrame, lexicon: Lexicon | None, config: GarbleCo
     lower = pl.col("text").str.to_lowercase()
     words = lower.str.extract_all(r"[\p{L}\p{M}\p{N}']+")
     is_salad = (
-        pl.element().str.contains(f"{_CONSONANTS}|{_STUTTER}|{_MIXED}") & ~(pl.element().str.contains(_INTERJECTION) & (pl.element().str.len_chars() <= _LONGEST_INTERJECTION))
+        pl.element().str.contains(f"{_CONSONANTS}|{_STUTTER}|{_MIXED}")
+        & ~(pl.element().str.contains(_INTERJECTION) & (pl.element().str.len_chars() <= _LONGEST_INTERJECTION))
     ) | (pl.element().str.len_chars() > 30)
     counts = replies.select(
         letters=pl.col("text").str.count_matches(r"\p{L}"),

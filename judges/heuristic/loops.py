@@ -24,7 +24,9 @@ def find_loops(replies: pl.DataFrame, lexicon: Lexicon | None, config: LoopConfi
     asked = normalised(pl.col("asked").fill_null(""))
     wanted = asked.str.contains(lexicon.repeat_request_pattern) if lexicon else pl.lit(False)
     limits = replies.select("row", wanted=wanted)
-    found = pl.concat([_inside(replies, lexicon, config), _sentences(replies, config), _monotonous(replies, lexicon, config)])
+    found = pl.concat(
+        [_inside(replies, lexicon, config), _sentences(replies, config), _monotonous(replies, lexicon, config)]
+    )
     enough = ~pl.col("wanted") | (pl.col("times") >= config.asked_times)
     inside = found.join(limits, on="row").filter(enough).drop("wanted")
     best = (
@@ -32,8 +34,10 @@ def find_loops(replies: pl.DataFrame, lexicon: Lexicon | None, config: LoopConfi
         .sort("row", "times", descending=[False, True], maintain_order=True)
         .unique("row", keep="first", maintain_order=True)
     )
-    return replies.select("row").join(best, on="row", how="left", maintain_order="left").select(
-        loop_times="times", loop="phrase"
+    return (
+        replies.select("row")
+        .join(best, on="row", how="left", maintain_order="left")
+        .select(loop_times="times", loop="phrase")
     )
 
 
@@ -54,7 +58,9 @@ def _inside(replies: pl.DataFrame, lexicon: Lexicon | None, config: LoopConfig) 
     code = tokens["token"].rank("dense").cast(pl.Int64).to_numpy()
     owner = tokens["row"].cast(pl.Int64).to_numpy()
     length = np.bincount(owner, minlength=replies.height)
-    often = tokens.select(pl.col("token").is_in(lexicon.repeatable if lexicon else []) | pl.col("token").str.contains(_NUMBER))
+    often = tokens.select(
+        pl.col("token").is_in(lexicon.repeatable if lexicon else []) | pl.col("token").str.contains(_NUMBER)
+    )
     repeatable = np.concatenate([[0], np.cumsum(often.to_series().to_numpy())])
     starts: list[pl.DataFrame] = []
     for period in range(1, int(config.longest_phrase / weight) + 1):
@@ -66,12 +72,14 @@ def _inside(replies: pl.DataFrame, lexicon: Lexicon | None, config: LoopConfig) 
         usual = repeatable[start + period] - repeatable[start] > config.repeatable_share * period
         keep = ~usual | (times >= config.repeatable_times)
         start, times = start[keep], times[keep]
-        starts.append(pl.DataFrame({"row": owner[start], "start": start, "times": times, "period": np.full(len(start), period)}))
+        starts.append(
+            pl.DataFrame({"row": owner[start], "start": start, "times": times, "period": np.full(len(start), period)})
+        )
     found = pl.concat(starts).sort("row", "period").unique("row", keep="first", maintain_order=True)
     words = tokens["token"].to_list() if found.height else []
     glue = " " if spaced else ""
     phrases = [glue.join(words[s : s + p]) for s, p in zip(found["start"], found["period"], strict=True)]
-    return found.select("row", "times").with_columns(phrase=pl.Series(phrases, dtype=pl.String)).cast(dict(_FOUND))
+    return found.select("row", "times").with_columns(phrase=pl.Series(phrases, dtype=pl.String)).cast(_FOUND)
 
 
 def _runs(same: NDArray[np.bool_]) -> tuple[Ints, Ints]:
@@ -83,7 +91,9 @@ def _runs(same: NDArray[np.bool_]) -> tuple[Ints, Ints]:
 def _least_times(words: float, share: NDArray[np.float64], config: LoopConfig) -> NDArray[np.float64]:
     """How often a phrase of so many words, that makes up this share of its reply, must come."""
     if words < 2:
-        return np.full(len(share), float(config.word_times / max(words, 0.5)) if words < 1 else float(config.word_times))
+        return np.full(
+            len(share), float(config.word_times / max(words, 0.5)) if words < 1 else float(config.word_times)
+        )
     if words < 3:
         return np.full(len(share), float(config.pair_times))
     if words >= config.long_words:
@@ -103,7 +113,7 @@ def _sentences(replies: pl.DataFrame, config: LoopConfig) -> pl.DataFrame:
         .agg(times=pl.len().cast(pl.Int64))
         .filter(pl.col("times") >= config.short_times)
         .select("row", "times", "phrase")
-        .cast(dict(_FOUND))
+        .cast(_FOUND)
     )
 
 
@@ -122,7 +132,7 @@ def _monotonous(replies: pl.DataFrame, lexicon: Lexicon | None, config: LoopConf
     )
     few = (pl.col("n") + 2 >= config.varied_words) & (pl.col("different") < config.varied_share * pl.col("n"))
     often = triples.group_by("row", "phrase").agg(times=pl.len().cast(pl.Int64))
-    return counted.filter(few).join(often, on=["row", "phrase"]).select("row", "times", "phrase").cast(dict(_FOUND))
+    return counted.filter(few).join(often, on=["row", "phrase"]).select("row", "times", "phrase").cast(_FOUND)
 
 
 def _from_reply_to_reply(replies: pl.DataFrame, lexicon: Lexicon | None, config: LoopConfig) -> pl.DataFrame:
@@ -137,6 +147,12 @@ def _from_reply_to_reply(replies: pl.DataFrame, lexicon: Lexicon | None, config:
         other &= ~said.str.contains(lexicon.canned_pattern)
         other &= ~asked.fill_null("").str.contains(lexicon.again_request_pattern)
     same = again & ((pl.col("same_run") & (words >= config.run_words)) | other)
-    return replies.filter(same.fill_null(False)).select(
-        "row", times=pl.lit(2, dtype=pl.Int64), phrase=marked(pl.col("text")).str.replace_all(r" ?\| ?", " ").str.strip_chars()
-    ).cast(dict(_FOUND))
+    return (
+        replies.filter(same.fill_null(False))
+        .select(
+            "row",
+            times=pl.lit(2, dtype=pl.Int64),
+            phrase=marked(pl.col("text")).str.replace_all(r" ?\| ?", " ").str.strip_chars(),
+        )
+        .cast(_FOUND)
+    )

@@ -20,7 +20,9 @@ def find_reactions(replies: pl.DataFrame, lexicon: Lexicon, config: ReactionConf
         is_question=pl.col("text").str.contains(r"[?？]"),
         wanted_again=normalised(pl.col("text")).str.contains(lexicon.canned_pattern),
     )
-    first_words = pl.col("next").str.extract(rf"^((?:\S+ ?){{1,{config.complaint_words}}})", 1).fill_null("").str.strip_chars()
+    first_words = (
+        pl.col("next").str.extract(rf"^((?:\S+ ?){{1,{config.complaint_words}}})", 1).fill_null("").str.strip_chars()
+    )
     said = said.with_columns(
         complaint=pl.coalesce(
             pl.col("next").str.extract(lexicon.complaint_pattern, 1),
@@ -31,7 +33,9 @@ def find_reactions(replies: pl.DataFrame, lexicon: Lexicon, config: ReactionConf
         repeated=_same_request(lexicon, config),
     )
     asked_back = pl.col("is_question") | pl.col("wanted_again")
-    restated = pl.when(pl.col("repeated") & ~asked_back).then("next").otherwise(pl.when(~asked_back).then("instruction"))
+    restated = (
+        pl.when(pl.col("repeated") & ~asked_back).then("next").otherwise(pl.when(~asked_back).then("instruction"))
+    )
     return said.select(
         complaint=pl.when(pl.col("complaint") != "").then("complaint"),
         restated=restated,

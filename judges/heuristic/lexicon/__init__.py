@@ -29,6 +29,8 @@ class Lexicon(BaseModel):
     """Abuse in any sentence without an excuse."""
     excuses: tuple[str, ...]
     """What makes a sentence one about a word, a work, oneself or somebody else."""
+    reports: tuple[str, ...]
+    """Somebody else said it."""
     names: tuple[str, ...]
     """Insults by which somebody is addressed."""
     things: tuple[str, ...]
@@ -111,6 +113,11 @@ class Lexicon(BaseModel):
         return self._whole(self.excuses)
 
     @cached_property
+    def report_pattern(self) -> str:
+        """Somebody else said it."""
+        return self._whole(self.reports)
+
+    @cached_property
     def denial_pattern(self) -> str:
         """The sentence takes back the question before it."""
         end = "(?: |$)" if self.spaced else ""
@@ -172,7 +179,12 @@ class Lexicon(BaseModel):
         return f"(?:^| )({found})(?: |$)" if self.spaced else f"({found})"
 
     def _filled(self, entry: str) -> str:
-        for slot, words in {"insult": self.insults, "name": self.names, "thing": self.things, "soft": self.soft}.items():
+        for slot, words in {
+            "insult": self.insults,
+            "name": self.names,
+            "thing": self.things,
+            "soft": self.soft,
+        }.items():
             entry = entry.replace(f"<{slot}>", f"(?:{_any(words)})")
         return entry
 
