@@ -3,7 +3,7 @@
     python bench/score_heuristic.py --set blind --seed 1 --n 2000
     python bench/score_heuristic.py --truth FOLDER      # truth files with segments and events, as data_samples/truth
 
-A dialogue is some eight exchanges; about a third of the replies carry a fault. A reply counts as flagged when a verdict on
+A dialogue is some eight exchanges; a third of the replies carry a fault. A reply counts as flagged when a verdict on
 a content axis is problematic or scores 1 or less, as the stage `flag` has it. After a wrong or off-topic reply the user
 objects in half of the dialogues, asks again in a fifth, and otherwise goes on: more than that the judge cannot see.
 """

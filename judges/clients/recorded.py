@@ -25,8 +25,8 @@ from store.layout import StoreError
 
 NEAR_S = 0.5
 """A place is the recorded one when it begins no farther from it, seconds."""
-ALIKE = 0.5
-"""Share of words in common that makes what was heard what was recorded: recognisers mishear."""
+ALIKE = 0.6
+"""Share of letters in common, in order, that makes what was heard what was recorded: recognisers mishear."""
 _OPINION = ("score", "problematic", "justification")
 WHAT_TO_DO = "record it with clients.record, or name a client that can answer"
 
@@ -222,7 +222,7 @@ def _near(recorded_s: float, found_s: float) -> bool:
 
 
 def _alike(recorded: str, found: str) -> bool:
-    a, b = ("".join(c for c in text.casefold() if c.isalnum() or c.isspace()).split() for text in (recorded, found))
+    a, b = ("".join(c for c in text.casefold() if c.isalnum()) for text in (recorded, found))
     return difflib.SequenceMatcher(None, a, b, autojunk=False).ratio() >= ALIKE
 
 
