@@ -231,9 +231,7 @@ def test_dialogues_do_not_mix() -> None:
 
 def test_thresholds_are_settings() -> None:
     patient = HeuristicConfig(loop=LoopConfig(short_times=9))
-    looped = talk(
-        "d", ASKED, "Well, " + "it is late now, " * 4 + "and the shop is closed by the time you get there today."
-    )
+    looped = talk("d", ASKED, "Well, " + "it is late now, " * 3 + "so the shop is closed.")
     assert verdicts(looped).filter("problematic").height == 1
     assert verdicts(looped, config=patient).filter("problematic").height == 0
 
