@@ -159,7 +159,7 @@ def turns_of(dialogues: dict[str, list[Line]]) -> pl.DataFrame:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", default="blind", choices=["dev", "first", "second", "third", "blind"])
+    parser.add_argument("--set", default="blind", choices=["dev", "first", "second", "third", "fourth", "blind"])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--n", type=int, default=2000)
     parser.add_argument("--truth", type=Path)
