@@ -40,11 +40,10 @@ _STACKED = re.compile(f"({_ACCENT}{{3}}){_ACCENT}+")
 
 @dataclass(frozen=True)
 class Transcript:
-    """A fenced transcript. ``shown``: the turns to evaluate that it holds; ``left_out``: those it is too short for."""
+    """A fenced transcript, and the turns to evaluate that it holds; it is too short for the others."""
 
     text: str
     shown: tuple[int, ...]
-    left_out: tuple[int, ...]
 
 
 def transcript(dialogue: Dialogue, ask: Sequence[int], config: TranscriptConfig) -> Transcript:
@@ -63,7 +62,6 @@ def transcript(dialogue: Dialogue, ask: Sequence[int], config: TranscriptConfig)
     return Transcript(
         f"<<<TRANSCRIPT {fence}\n{body}\nTRANSCRIPT {fence}>>>",
         tuple(index for index in ask if index in shown_turns),
-        tuple(index for index in ask if index not in shown_turns),
     )
 
 
