@@ -103,6 +103,36 @@ def test_words_that_look_like_abuse_and_are_none(asked: str, reply: str) -> None
 @pytest.mark.parametrize(
     "reply",
     [
+        "No. Grapes are poisonous for dogs.",
+        "Fine. It is set for nine.",
+        "How can I help you?",
+        "Spinach is good for you.",
+        "Nice to hear from you again.",
+        "You could take a hike in the hills.",
+        "Whisk the egg until stiff, then beat it again.",
+        "It tastes better than you think.",
+        "What a terrible day you had.",
+        "They sleep like a baby.",
+        "Babies learn to speak at two.",
+        "Your kind words mean a lot.",
+        "I would rather take the bus than the train.",
+        "Too much alcohol kills brain cells.",
+        "A child can do it.",
+        "Snowflakes have six sides.",
+        "Your wife left a message.",
+        "I won't help with that, it could hurt somebody.",
+        "I feel sorry for you.",
+        "Could you speak slower, please?",
+        "My best guess is June.",
+    ],
+)
+def test_what_good_assistants_say(reply: str) -> None:
+    assert faults(ASKED, reply) == {}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
         "I can help with that. I can help with that. I can help with that.",
         "it opens at ten and closes at six it opens at ten and closes at six",
         "Let me see. It leaves at nine leaves at nine leaves at nine leaves at nine.",
