@@ -216,6 +216,7 @@ def test_the_users_own_reaction_speaks_against_a_reply(reaction: str) -> None:
         "No thanks.",
         "Okay, how do I get there?",
         "That's not bad.",
+        "Did you hear me?",
         "I meant to go there anyway.",
         "No, that's all.",
     ],
