@@ -22,7 +22,7 @@ from pydantic import (
 from schemas.verdicts import CONTENT_AXES, Axis
 from store.stage import StageConfig
 
-ClientName = Literal["none", "mock"]
+ClientName = Literal["none", "heuristic", "mock", "recorded"]
 """The clients there are: one module of judges/clients each."""
 
 
@@ -129,7 +129,9 @@ class ClientSettings(BaseModel):
     prompts: Path | None = None
     """Folder of templates that take the place of those of the same name; what they say is part of the fingerprint."""
     answers: Path | None = None
-    """File the answers come from (`mock`: rules); what it says is part of the fingerprint."""
+    """File the answers come from (`mock`: rules; `recorded`: answers); what it says is part of the fingerprint."""
+    record: Path | None = None
+    """File that every new answer is appended to, for the client `recorded`."""
 
 
 class JudgeSettings(BaseModel):

@@ -129,7 +129,10 @@ class Client(Protocol):
 def open_client(name: str, model: str, settings: ClientSettings) -> Client:
     """A client by name. Raises what its module raises when something it needs is missing, with the install line."""
     client: Client = import_module(f"judges.clients.{name}").open_client(model, settings)
-    return client
+    if settings.record is None:
+        return client
+    recording: Client = import_module("judges.clients.recorded").Recording(client, settings.record)
+    return recording
 
 
 def sorted_json(value: Mapping[str, Any]) -> str:
