@@ -9,15 +9,27 @@ from typing import Annotated
 import typer
 
 from audio.backends import MissingBackendError
+from judges.settings import JudgeSettings
+from judges.steps import STEPS as JUDGE_STEPS
 from miner import commands as miner_commands
 from miner.doctor import doctor
 from miner.ingest.refs import SourceError
-from miner.mine import FLOW
+from miner.mine import STEPS as MINER_STEPS
+from miner.settings import Settings as MinerSettings
 from mixers import commands as mixer_commands
 from schemas.catalog import TABLES
 from store import commands as store_commands
+from store.chain import Chain
 from store.console import EXIT_FAILED, EXIT_USAGE, Installation
 from store.layout import StoreError
+from store.stage import StopRunError
+
+CHAIN = Chain.of([*MINER_STEPS, *JUDGE_STEPS], TABLES)
+
+
+class Settings(JudgeSettings, MinerSettings):
+    """The settings file as a whole: the sections of every room."""
+
 
 app = typer.Typer(
     name="duplex-miner",
@@ -42,12 +54,12 @@ def wire(
 ) -> None:
     """Turn the logs of full-duplex voice models into preference pairs."""
     del version
-    context.obj = Installation(FLOW, TABLES)
+    context.obj = Installation(CHAIN, TABLES, Settings)
 
 
 app.command("run")(miner_commands.run_all)
 app.command("ingest")(miner_commands.ingest)
-miner_commands.add_stage_commands(app)
+miner_commands.add_stage_commands(app, CHAIN)
 app.command("show")(miner_commands.show)
 app.command("sql")(mixer_commands.sql)
 app.command("status")(store_commands.status)
@@ -65,6 +77,9 @@ def main() -> None:
     except (StoreError, SourceError, MissingBackendError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_USAGE)
+    except StopRunError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_FAILED)
     except OSError as error:
         typer.echo(f"error: {error}; once that is mended, the same command goes on where it was", err=True)
         sys.exit(EXIT_FAILED)

@@ -19,7 +19,6 @@ sys.path.insert(0, str(DOCS.parent))
 import typer  # noqa: E402
 
 import cli  # noqa: E402
-from miner.settings import Settings  # noqa: E402
 from mixers.views import DERIVED_VIEWS, QUARANTINE_DOC, UNITS_DOC  # noqa: E402
 from schemas.catalog import TABLES  # noqa: E402
 from schemas.reasons import WHAT_TO_DO, NoPair, Warn  # noqa: E402
@@ -60,9 +59,10 @@ def settings() -> str:
         "# Settings",
         MADE,
         "One TOML file, one section per stage (`--config FILE`), or one by one: `--set detect.KEY=VALUE`. All of "
-        "`[execution]` is about how the work is done; everything else is part of the fingerprint of a stage.",
+        "`[execution]` and `[clients]` is about how the work is done; everything else is part of the fingerprint of a "
+        "stage.",
     ]
-    for name, field in Settings.model_fields.items():
+    for name, field in cli.Settings.model_fields.items():
         lines += [f"\n## [{name}]\n", "| key | default | meaning |", "| --- | --- | --- |"]
         model = field.annotation
         assert isinstance(model, type)
@@ -103,9 +103,13 @@ def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from _fields(inner, f"{prefix}{name}.")
             continue
-        default = "computed" if field.default is PydanticUndefined else f"`{field.default!r}`"
+        default = "computed" if field.default is PydanticUndefined else f"`{_plain(field.default)!r}`"
         doc = " ".join((field.description or "").split()).replace("|", "\\|")
         yield f"{prefix}{name}", default.replace("|", "\\|"), doc
+
+
+def _plain(default: Any) -> Any:
+    return [str(one) for one in default] if isinstance(default, tuple) else default
 
 
 def _walk(path: str, command: Any) -> Iterator[tuple[str, Any]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
@@ -116,9 +117,21 @@ class Reading:
     notes: tuple[str, ...] = ()
 
 
-def answer_schema(per_call: Literal["one", "all"]) -> dict[str, Any]:
+@cache
+def answer_schema(per_call: Literal["one", "all"]) -> Mapping[str, Any]:
     """The JSON schema an answer follows. It is the same for every dialogue, so that a server compiles it once."""
     return (Grades if per_call == "one" else AxisGrades).model_json_schema()
+
+
+def write_grades(grades: Iterable[tuple[int, Axis, Given]], schema: Mapping[str, Any]) -> str:
+    """Grades as an answer that follows ``schema``: for clients that are no language models."""
+    several = schema == answer_schema("all")
+    verdicts = []
+    for turn, axis, given in grades:
+        entry = {"turn": turn, **({"axis": axis.value} if several else {}), "justification": given.justification}
+        entry |= {"score": given.score, "problematic": given.problematic}
+        verdicts.append(entry if given.confidence is None else entry | {"confidence": given.confidence})
+    return json.dumps({"verdicts": verdicts}, ensure_ascii=False)
 
 
 def read_grades(text: str, ask: Collection[int], axes: tuple[Axis, ...], per_call: Literal["one", "all"]) -> Reading:
@@ -141,9 +154,7 @@ def read_grades(text: str, ask: Collection[int], axes: tuple[Axis, ...], per_cal
             doubles = True
             if (before.score, before.problematic) != (given.score, given.problematic):
                 unsure.add((turn, axis))
-    notes = (
-        [f"dropped grades of turns not asked for: {', '.join(map(str, sorted(strangers)[:20]))}"] if strangers else []
-    )
+    notes = [f"dropped grades that were not asked for, of turns {sorted(strangers)[:20]}"] if strangers else []
     notes += ["some turns were graded twice"] if doubles else []
     notes += [f"contradicted itself on turns {sorted({turn for turn, _ in unsure})[:20]}"] if unsure else []
     return Reading({key: given for key, given in grades.items() if key not in unsure}, tuple(notes))

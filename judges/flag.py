@@ -36,7 +36,7 @@ class Flag(Stage):
 def content_issues(verdicts: pl.DataFrame, turns: pl.DataFrame, config: FlagConfig) -> pl.DataFrame:
     """Rows of ``content_issues``: one per reply that some axis flags. Unscored verdicts flag nothing."""
     order = {axis.value: number for number, axis in enumerate(CONTENT_AXES)}
-    axes = [axis.value for axis in config.axes if axis in CONTENT_AXES]
+    axes = [axis.value for axis in config.axes]
     flagged = verdicts.filter(
         pl.col("axis").is_in(axes)
         & (pl.col("score") >= 0)

@@ -23,7 +23,7 @@ from store.stage import Batch, Stage, StageOutput
 
 NO_JUDGE = (
     "no judge is configured, so no content faults (type A) are looked for: "
-    "set judge.client (docs/judges.md) and run again"
+    "set judge.client (docs/judge.md) and run again"
 )
 
 
@@ -63,7 +63,8 @@ class Judge(Stage):
 
     def open(self) -> None:
         """Open the client."""
-        self._client = Cached(open_client(self.config.client, self.config.model, self.clients), self.store)
+        client = open_client(self.config.client, self.config.model, self.clients)
+        self._client = Cached(client, self.store) if client.paid else client
 
     def process(self, batch: Batch) -> StageOutput:
         """Judge the dialogues of a batch. Raises ServerGoneError."""

@@ -45,10 +45,11 @@ class Rubric:
         axes = self.config.axes
         return [axes] if self.config.axes_per_call == "all" else [(axis,) for axis in axes]
 
-    def ask(
-        self, dialogue: Dialogue, shown: Transcript, axes: tuple[Axis, ...], purpose: str = "judge"
-    ) -> Ask[Reading]:
-        """The request about the turns that a transcript shows: dialogue first, axis last, so that calls share a prefix."""
+    def ask(self, dialogue: Dialogue, shown: Transcript, axes: tuple[Axis, ...]) -> Ask[Reading]:
+        """The request about the turns that a transcript shows.
+
+        The dialogue comes first and the axis last, so that the calls of a dialogue share their prefix.
+        """
         per_call = self.config.axes_per_call
         messages = (
             Message("system", self.templates.render(SYSTEM, per_call=per_call)),
@@ -74,9 +75,7 @@ class Rubric:
 
     def check(self) -> None:
         """Fill in every template once, so that one that cannot be used is told before anything is asked."""
-        probe = Transcript(
-            "<<<TRANSCRIPT probe\n[0.00-1.00] MODEL (turn 7): hm\nTRANSCRIPT probe>>>", "probe", (7,), ()
-        )
+        probe = Transcript("<<<TRANSCRIPT probe\n[0.00-1.00] MODEL (turn 7): hm\nTRANSCRIPT probe>>>", (7,), ())
         for axes in self.axes_of_calls():
             asked = self.ask(Dialogue("probe", ()), probe, axes).request.messages[-1].text
             if probe.text not in asked:

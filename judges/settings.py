@@ -7,7 +7,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+)
 
 from schemas.verdicts import CONTENT_AXES, Axis
 from store.stage import StageConfig
@@ -34,8 +44,10 @@ class JudgeConfig(StageConfig):
     """Client that judges; `none`: nobody, and no content faults (type A) are looked for."""
     model: str = ""
     """Model to ask for, as the server names it."""
-    axes: Annotated[tuple[Axis, ...], Field(min_length=1)] = tuple(Axis)
-    """Axes to judge on, in the order of the rubric."""
+    axes: Annotated[tuple[Axis, ...], Field(min_length=1), AfterValidator(lambda axes: tuple(dict.fromkeys(axes)))] = (
+        tuple(Axis)
+    )
+    """Axes to judge on."""
     axes_per_call: Literal["one", "all"] = "one"
     """`one`: a request per axis; `all`: one request for all axes."""
     temperature: NonNegativeFloat = 0.0
@@ -54,7 +66,14 @@ class FlagConfig(StageConfig):
     max_score: Annotated[int, Field(ge=-1, le=4)] = 1
     """Scores up to this are faults, called problematic or not; -1: only what is called problematic."""
     axes: tuple[Axis, ...] = CONTENT_AXES
-    """Axes that make content faults; those of timing never do."""
+    """Axes that make content faults; those of timing cannot."""
+
+    @field_validator("axes")
+    @classmethod
+    def _content_only(cls, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
+        if others := [axis.value for axis in axes if axis not in CONTENT_AXES]:
+            raise ValueError(f"{', '.join(others)}: no axis of content; choose from {', '.join(CONTENT_AXES)}")
+        return axes
 
 
 class ClientSettings(BaseModel):

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from judges.dialogue import Dialogue, Turn
 from judges.settings import TranscriptConfig
@@ -24,7 +25,7 @@ _MARKS = str.maketrans(
 _QUOTES = frozenset("„‚「」『』《》〈〉")
 _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")
 _GONE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_PLAIN = re.compile(r"[\w .,;?!'\"%&+$€£¿¡’“”…/-]*", re.ASCII)
+_PLAIN = re.compile(r"[\w .,;?!'\"%&+$€£¿¡’“”…–—/-]*", re.ASCII)
 _ROLE = re.compile(
     r"\b(user|model|system|assistant|human|developer|tool|ai|bot|judge|instructions?|response|turn\s*\d+)"
     r"(\s*\([^()]*\))?\s*:",
@@ -79,6 +80,7 @@ def _without_colon(found: re.Match[str]) -> str:
     return found.group(0)[:-1].rstrip() + " -"
 
 
+@lru_cache(maxsize=8192)
 def _character(character: str) -> str:
     """The character, what stands for it, or nothing where it cannot be seen."""
     if character < "\x7f":

@@ -1,9 +1,9 @@
-"""`duplex-miner ingest|listen|tokens|transcribe|turns|detect|pairs`, `run` and `show`."""
+"""`duplex-miner ingest`, one command for each stage after it, `run` and `show`."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -14,10 +14,11 @@ import typer
 from miner.ingest.detect import KINDS, open_source
 from miner.ingest.ingest import Ingest
 from miner.ingest.refs import Source, SourceError
-from miner.mine import CHAIN, mine
+from miner.mine import mine
 from miner.settings import Settings
 from miner.show import DialogueView
 from miner.summary import count_found, print_found
+from store.chain import Chain, Step, run_steps
 from store.console import (
     DEFAULT_STORE,
     EXIT_QUARANTINED,
@@ -36,7 +37,7 @@ from store.ledger import QUARANTINED
 from store.parts import read_rows
 from store.resolve import Resolver
 from store.runner import StageReport
-from store.runs import active_run, load_run
+from store.runs import active_run, known_tables, load_run
 from store.settings import load_settings
 
 LogsArgument = Annotated[str, typer.Argument(help="Folder of logs or manifest (.jsonl); fsspec URLs work too.")]
@@ -85,6 +86,7 @@ class _How:
 
 
 def ingest(
+    context: typer.Context,
     logs: LogsArgument,
     store: StoreOption = DEFAULT_STORE,
     model_channel: ModelChannelOption = None,
@@ -101,11 +103,12 @@ def ingest(
 ) -> None:
     """Take in logs: check every file and write the table `dialogues`."""
     how = _How(store, run, config, settings, workers, engine, retry_quarantined, as_json)
-    mined = _mine([Ingest.name], how, _Logs(logs, model_channel, kind, source, moved))
+    mined = _mine(context.obj, [Ingest.name], how, _Logs(logs, model_channel, kind, source, moved))
     _finish(mined.reports, as_json)
 
 
 def run_all(
+    context: typer.Context,
     logs: Annotated[
         str | None, typer.Argument(help="Folder of logs or manifest (.jsonl); without it, the logs taken in before.")
     ] = None,
@@ -122,27 +125,31 @@ def run_all(
     retry_quarantined: RetryOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Mine logs from audio to preference pairs: ingest, listen, tokens, transcribe, turns, detect, pairs.
+    """Mine logs from audio to preference pairs: ingest, listen, tokens, transcribe, turns, detect, judge, flag, pairs.
 
+    Content faults are looked for when a judge is configured (judge.client).
     Run it again at any time: what is done is kept, what changed is computed, a killed run goes on.
     """
     how = _How(store, run, config, settings, workers, engine, retry_quarantined, as_json)
     taken_in = None if logs is None else _Logs(logs, model_channel, kind, source, moved)
-    mined = _mine([stage.name for stage in CHAIN], how, taken_in)
+    mined = _mine(context.obj, None, how, taken_in)
     found = count_found(mined.store, mined.resolver)
     if not as_json:
         print_found(found, mined.store)
-    _finish(mined.reports, as_json, found)
+        for reason in mined.left_out:
+            out().print(f"note:    {reason}", markup=False)
+    _finish(mined.reports, as_json, {**found, "left_out": mined.left_out})
 
 
-def add_stage_commands(app: typer.Typer) -> None:
+def add_stage_commands(app: typer.Typer, chain: Chain) -> None:
     """One command per stage after `ingest`, each with the same options."""
-    for stage in CHAIN[1:]:
+    for stage in chain.stages[1:]:
         app.command(stage.name, help=(stage.__doc__ or "").splitlines()[0])(_stage_command(stage.name))
 
 
 def _stage_command(name: str) -> Callable[..., None]:
     def command(
+        context: typer.Context,
         store: StoreOption = DEFAULT_STORE,
         run: RunOption = None,
         config: ConfigOption = None,
@@ -153,27 +160,30 @@ def _stage_command(name: str) -> Callable[..., None]:
         as_json: JsonOption = False,
     ) -> None:
         how = _How(store, run, config, settings, workers, engine, retry_quarantined, as_json)
-        _finish(_mine([name], how, None).reports, as_json)
+        _finish(_mine(context.obj, [name], how, None).reports, as_json)
 
     return command
 
 
 @dataclass(frozen=True)
 class _Mined:
-    """What a command did, and the tables of its run after it."""
+    """What a command did, the tables of its run after it, and why `run` left stages out."""
 
     store: Store
     reports: list[StageReport]
     resolver: Resolver
+    left_out: list[str]
 
 
-def _mine(stages: list[str], how: _How, logs: _Logs | None) -> _Mined:
+def _mine(installation: Installation, stages: list[str] | None, how: _How, logs: _Logs | None) -> _Mined:
+    """Run the named stages; without names all that the settings ask for."""
     overrides = list(how.settings or [])
     if how.workers is not None:
         overrides.append(f"execution.workers={how.workers}")
     if how.engine is not None:
         overrides.append(f"execution.engine={how.engine}")
-    settings = load_settings(Settings, how.config, overrides)
+    settings = load_settings(installation.settings, how.config, overrides)
+    assert isinstance(settings, Settings)
     source = None
     if logs is not None:
         source = _source(logs)
@@ -182,11 +192,13 @@ def _mine(stages: list[str], how: _How, logs: _Logs | None) -> _Mined:
         store = Store.create(how.store, n_buckets=settings.execution.buckets)
     else:
         store = Store.open(how.store)
+    steps, left_out = _steps(installation.chain, stages, settings, store, how.run)
     with StageProgress(quiet=how.as_json) as progress:
         reports, resolver = mine(
             store,
             settings,
-            stages,
+            steps,
+            flow=installation.flow,
             run_name=how.run,
             source=source,
             progress=progress,
@@ -196,7 +208,15 @@ def _mine(stages: list[str], how: _How, logs: _Logs | None) -> _Mined:
     if source is not None and source.skipped and not how.as_json:
         passed_over = ", ".join(f"{count:,} {what}" for what, count in source.skipped.items())
         out().print(f"passed over in {source.root}: {passed_over}", markup=False)
-    return _Mined(store, reports, resolver)
+    return _Mined(store, reports, resolver, left_out)
+
+
+def _steps(
+    chain: Chain, stages: list[str] | None, settings: Settings, store: Store, run: str | None
+) -> tuple[list[Step], list[str]]:
+    if stages is not None:
+        return chain.named(stages), []
+    return run_steps(chain.steps, settings, made=known_tables(store, run))
 
 
 def _source(logs: _Logs) -> Source:
@@ -236,7 +256,7 @@ def show(
     out(piped_width=120).print(DialogueView.of(rows, all_events=all_events), soft_wrap=False)
 
 
-def _finish(reports: list[StageReport], as_json: bool, found: dict[str, dict[str, int]] | None = None) -> None:
+def _finish(reports: list[StageReport], as_json: bool, found: Mapping[str, object] | None = None) -> None:
     """Print what is left to print and leave with the right code: 3 when some dialogues are quarantined."""
     reasons = Counter[str]()
     for report in reports:

@@ -16,6 +16,7 @@ from miner.settings import Execution, Settings
 from miner.tokens import Tokens
 from miner.transcribe import Transcribe
 from miner.turns import Turns
+from store.chain import Site, Step
 from store.engines.base import Engine
 from store.engines.local import InlineEngine, LocalEngine
 from store.layout import Store
@@ -42,18 +43,27 @@ _BUILD: Mapping[str, Callable[[Settings, Mapping[str, str]], Stage]] = {
 }
 
 
+def _step(stage: type[Stage]) -> Step:
+    build = _BUILD.get(stage.name)
+    return Step(stage, None if build is None else lambda settings, site: build(settings, site.roots))
+
+
+STEPS = tuple(_step(stage) for stage in CHAIN)
+
+
 def mine(
     store: Store,
     settings: Settings,
-    stages: Sequence[str],
+    steps: Sequence[Step],
     *,
+    flow: Flow,
     run_name: str | None,
     source: Source | None,
     progress: Progress,
     retry_quarantined: bool = False,
     moved: bool = False,
 ) -> tuple[list[StageReport], Resolver]:
-    """Bring the named stages of a run up to date, in the order of the chain. Returns reports, and the run's tables.
+    """Bring the stages of a run up to date, in the order of the steps. Returns reports, and the run's tables.
 
     ``source`` is what `ingest` lists; without one `ingest` is left out and the logs already taken in are used.
     """
@@ -62,15 +72,15 @@ def mine(
         if active_name(store) is None or run_name is not None:
             activate(store, run.name)
         engine = make_engine(settings.execution)
-        runner = Runner(store, run, FLOW, engine, progress, retry_quarantined)
+        runner = Runner(store, run, flow, engine, progress, retry_quarantined)
         reports = []
         try:
-            taken_in = source if Ingest.name in stages else None
+            taken_in = source if any(step.stage is Ingest for step in steps) else None
             if taken_in is not None:
                 register_source(store, taken_in.source_id, taken_in.kind, taken_in.root, moved=moved)
-            roots = source_roots(store)
+            site = Site(store, source_roots(store))
             # Before anything runs, so that a setting that cannot be met is told at once.
-            made = [_BUILD[stage.name](settings, roots) for stage in CHAIN[1:] if stage.name in stages]
+            made = [step.make(settings, site) for step in steps if step.make is not None]
             if taken_in is not None:
                 reports.append(_take_in(runner, settings, taken_in))
             reports += [runner.run_stage(stage) for stage in made]

@@ -14,7 +14,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 _STYLE = {"model": "cyan", "user": "green"}
-_ISSUE_STYLE = {"B": "bold red", "C": "bold magenta"}
+_ISSUE_STYLE = {"A": "bold yellow", "B": "bold red", "C": "bold magenta"}
 _EXPLAIN = {
     "cut_in": "the model talks over the user",
     "pause_takeover": "the model takes over in a pause of the user",
@@ -52,7 +52,7 @@ class DialogueView:
             tables["dialogues"].to_dicts()[0],
             tables["activity"].to_dicts(),
             tables["turns"].to_dicts(),
-            tables["timing_events"].sort("t_s").to_dicts(),
+            [*tables["timing_events"].sort("t_s").to_dicts(), *tables["content_issues"].sort("t_s").to_dicts()],
             tables["pairs"].sort("t0_s").to_dicts(),
             all_events,
         )
@@ -139,6 +139,17 @@ def _said(turn: Mapping[str, Any]) -> str:
 
 
 def _label(event: Mapping[str, Any]) -> str:
+    return _content_label(event) if event["issue_type"] == "A" else _timing_label(event)
+
+
+def _content_label(issue: Mapping[str, Any]) -> str:
+    worst, *others = issue["axes"]
+    reason = json.loads(issue["evidence"])[worst]
+    also = f"; {', '.join(others)} too" if others else ""
+    return f"◆ A {worst}: {reason['justification']} (score {reason['score']}{also})"
+
+
+def _timing_label(event: Mapping[str, Any]) -> str:
     name = event["subtype"] or event["event"]
     what = _EXPLAIN.get(event["subtype"]) or _EXPLAIN.get(event["event"]) or event["event"].replace("_", " ")
     numbers = ", ".join(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from schemas.content_issues import CONTENT_ISSUES
 from schemas.pairs import PAIRS
 from schemas.timing_events import TIMING_EVENTS
 from store.console import DEFAULT_STORE, out
@@ -17,9 +18,11 @@ Found = dict[str, dict[str, int]]
 def count_found(store: Store, resolver: Resolver) -> Found:
     """Issues by type and subtype, pairs by type and status. Reads only the columns it counts."""
     events = scan_rows(store, TIMING_EVENTS, resolver.done(TIMING_EVENTS.name))
+    content = scan_rows(store, CONTENT_ISSUES, resolver.done(CONTENT_ISSUES.name))
     pairs = scan_rows(store, PAIRS, resolver.done(PAIRS.name))
     return {
-        "issues": _count(events.filter(pl.col("issue_type").is_not_null()), "issue_type", "subtype"),
+        "issues": _count(content, "issue_type", "subtype")
+        | _count(events.filter(pl.col("issue_type").is_not_null()), "issue_type", "subtype"),
         "pairs": _count(pairs, "pair_type", "status"),
     }
 

@@ -26,7 +26,9 @@ DERIVED_VIEWS: Mapping[str, tuple[str, str]] = {
     "issues": (
         "All faults of the run, whoever found them",
         "SELECT issue_id, dialogue_id, issue_type, subtype, t_s, end_s, turn_index, other_turn_index, rank, evidence "
-        "FROM timing_issues",
+        "FROM timing_issues UNION ALL "
+        "SELECT issue_id, dialogue_id, issue_type, subtype, t_s, end_s, turn_index, other_turn_index, rank, evidence "
+        "FROM content_issues",
     ),
     "events": (
         "Timing events that are no faults",

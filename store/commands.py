@@ -183,6 +183,8 @@ def forget(
     console.print(f"forgot {dialogue!r}; it stays out of this store", markup=False)
     for name, rows in report.rows.items():
         console.print(f"  {name}: {rows:,} rows, {report.units[name]} ledger entries")
+    if report.cached:
+        console.print(f"  cache: {report.cached:,} files of answers")
     console.print("the log itself is yours and was not touched")
 
 

@@ -11,11 +11,13 @@ from types import TracebackType
 from typing import Annotated, Any
 
 import typer
+from pydantic import BaseModel
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from schemas.reasons import WHAT_TO_DO, Reason
 from schemas.table import Table
+from store.chain import Chain
 from store.resolve import Flow
 from store.runner import StageReport
 from store.work import TaskResult
@@ -34,10 +36,16 @@ DEFAULT_STORE = "duplex-store"
 
 @dataclass(frozen=True)
 class Installation:
-    """What `cli.py` wires together for the commands: the tables there are and what each is made from."""
+    """What `cli.py` wires together for the commands: the tables there are, what makes them, and all settings."""
 
-    flow: Flow
+    chain: Chain
     tables: dict[str, Table]
+    settings: type[BaseModel]
+
+    @property
+    def flow(self) -> Flow:
+        """What each table is made from."""
+        return self.chain.flow
 
 
 def out(piped_width: int = 200) -> Console:

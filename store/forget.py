@@ -11,6 +11,7 @@ import polars as pl
 from schemas.ids import bucket_of
 from schemas.table import Table
 from store import ledger, parts
+from store.cache import drop_cache
 from store.compact import rewrite_bucket
 from store.layout import Store
 from store.resolve import tombstone_key
@@ -18,16 +19,20 @@ from store.resolve import tombstone_key
 
 @dataclass
 class Forgotten:
-    """What was removed: rows and units per table. ``known`` is False when the store held nothing of the dialogue."""
+    """What was removed: rows and units per table, and files of the cache.
+
+    ``known`` is False when the store held nothing of the dialogue.
+    """
 
     dialogue_id: str
     known: bool = False
     rows: dict[str, int] = field(default_factory=dict)
     units: dict[str, int] = field(default_factory=dict)
+    cached: int = 0
 
 
 def forget(store: Store, dialogue_id: str, tables: Mapping[str, Table]) -> Forgotten:
-    """Remove every row and ledger entry of a dialogue and put up a tombstone.
+    """Remove every row, ledger entry and cached answer of a dialogue and put up a tombstone.
 
     The tombstone comes first, so that a kill in between leaves the dialogue hidden and the same command finishes the
     work. The audio's hash gets a tombstone too: the same recording stays out under any name. The source log itself is
@@ -35,6 +40,8 @@ def forget(store: Store, dialogue_id: str, tables: Mapping[str, Table]) -> Forgo
     """
     report = Forgotten(dialogue_id)
     _entomb(store, dialogue_id)
+    report.cached = drop_cache(store, dialogue_id)
+    report.known = report.cached > 0
     bucket = bucket_of(dialogue_id, store.n_buckets)
     for name, table in tables.items():
         for variant in ledger.variants(store, name):

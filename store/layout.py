@@ -7,6 +7,7 @@
     ledger/<table>/<variant>/b0012-<time>-<task>-<check>.parquet  which of them are done, and where their rows are
     ledger/<table>/<variant>/variant.json         the stage, version and config behind the variant
     tombstones/<hash>.json                        dialogues that were forgotten and stay out
+    cache/b0012/<hash>/<name>.json                what a stage keeps of one dialogue so as not to pay for it twice
 
 A file is never changed once written, small JSON pointers apart. Nothing depends on rename: rows count only when a
 ledger file names them, and a ledger file counts only when its bytes match the checksum in its own name.

@@ -67,6 +67,13 @@ def active_run(store: Store) -> Run:
     return load_run(store, name)
 
 
+def known_tables(store: Store, name: str | None) -> list[str]:
+    """Tables that the run to work on has already; a new one has those of the active run."""
+    known = run_names(store)
+    name = name if name in known else active_name(store)
+    return [] if name is None else list(load_run(store, name).tables)
+
+
 def activate(store: Store, name: str) -> None:
     """Make a run the active one."""
     load_run(store, name)

@@ -85,11 +85,13 @@ def nobody(position: int, answer: Answer) -> None:
 class Client(Protocol):
     """A client. Answers come in the order of the requests, one each, whatever happens to a single one.
 
+    ``paid``: whether an answer costs enough (time, money) to be kept; only such clients are cached.
     Between two calls it holds nothing that belongs to an event loop: every call may come from another one.
     """
 
     name: str
     model: str
+    paid: bool
 
     async def answer(self, requests: Sequence[Request], heard: Heard = nobody) -> list[Answer]:
         """Answer every request, and tell ``heard`` of each answer the moment it is there.

@@ -32,6 +32,7 @@ class Cached:
     def __init__(self, client: Client, store: Store) -> None:
         self.name = client.name
         self.model = client.model
+        self.paid = client.paid
         self._client = client
         self._store = store
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from judges.answers import Score
+from judges.answers import Given, Score, write_grades
 from judges.clients import Answer, Client, Heard, Request, nobody
 from judges.settings import ClientSettings
 from schemas.verdicts import Axis
@@ -33,6 +32,7 @@ class Mock:
     """Answers every request by its script, at once."""
 
     name = "mock"
+    paid = False
 
     def __init__(self, script: Script, model: str = "script") -> None:
         self.model = model
@@ -56,17 +56,19 @@ def by_rules(rules: Sequence[Rule]) -> Script:
         if question is None:
             return Answer(None, error="the mock answers only what a judge is asked")
         texts = {turn.index: turn.text.casefold() for turn in question.dialogue.turns}
-        several = len(question.axes) > 1
-        verdicts = []
-        for turn in question.ask:
-            for axis in question.axes:
-                fits = (r for r in rules if r.contains.casefold() in texts[turn] and r.axis in (None, axis))
-                rule = next(fits, Rule(contains="", score=3))
-                grade = rule.model_dump(include={"justification", "score", "problematic"})
-                verdicts.append({"turn": turn, **({"axis": axis.value} if several else {}), **grade})
-        return Answer(json.dumps({"verdicts": verdicts}))
+        grades = [
+            (turn, axis, _first_that_fits(rules, texts[turn], axis)) for turn in question.ask for axis in question.axes
+        ]
+        return Answer(write_grades(grades, request.schema))
 
     return script
+
+
+def _first_that_fits(rules: Sequence[Rule], text: str, axis: Axis) -> Given:
+    for rule in rules:
+        if rule.contains.casefold() in text and rule.axis in (None, axis):
+            return Given(rule.score, rule.problematic, rule.justification)
+    return Given(3, False, "as scripted")
 
 
 def read_rules(path: Path) -> list[Rule]:

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from miner.mine import CHAIN
+from cli import CHAIN
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +39,7 @@ def test_every_setting_column_and_option_has_its_meaning() -> None:
 
 
 def test_every_stage_has_a_page() -> None:
-    assert [stage.name for stage in CHAIN if not (ROOT / "docs" / f"{stage.name}.md").exists()] == []
+    assert [stage.name for stage in CHAIN.stages if not (ROOT / "docs" / f"{stage.name}.md").exists()] == []
 
 
 def test_links_between_pages_lead_somewhere() -> None:

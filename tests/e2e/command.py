@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from miner.mine import FLOW
+from cli import CHAIN
 from schemas.catalog import TABLES
 from store.layout import Store
 from store.parts import read_rows
@@ -37,7 +37,7 @@ def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
 def tables(store: Path | str) -> dict[str, pl.DataFrame]:
     """Every table of a store's active run, in its own order."""
     opened = Store.open(str(store))
-    resolver = Resolver(opened, FLOW, active_run(opened).tables)
+    resolver = Resolver(opened, CHAIN.flow, active_run(opened).tables)
     return {name: read_rows(opened, table, resolver.done(name)) for name, table in TABLES.items()}
 
 

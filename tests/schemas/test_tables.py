@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from miner.mine import CHAIN
+from cli import CHAIN
 from schemas.activity import ACTIVITY
 from schemas.catalog import TABLES
 from schemas.ids import bucket_of, issue_id, pair_id, stable_hash, unit_draw
@@ -79,7 +79,7 @@ def test_every_table_documents_itself(table: Table) -> None:
     assert all(column.doc for column in table.columns)
     assert table.columns[0].name == "dialogue_id" or "dialogue_id" in table.schema
     assert [field.metadata[b"doc"].decode() for field in table.arrow_schema] == [c.doc for c in table.columns]
-    assert {stage.writes.name: stage.name for stage in CHAIN}[table.name] == table.writer
+    assert {stage.writes.name: stage.name for stage in CHAIN.stages}[table.name] == table.writer
 
 
 def test_every_reason_says_what_to_do() -> None:
