@@ -18,6 +18,7 @@ class OpenAI:
     """Asks a server, many requests at once."""
 
     name = "openai"
+    paid = True
 
     def __init__(self, model: str, settings: ClientSettings) -> None:
         if not model:

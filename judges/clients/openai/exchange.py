@@ -9,8 +9,9 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 
 from judges.clients import Answer, Request
 from judges.clients.openai.pace import Pace
-from judges.clients.openai.reply import TOO_LONG, Kind, Trouble
+from judges.clients.openai.reply import Kind, Trouble
 from judges.clients.openai.server import Server
+from judges.clients.too_long import TOO_LONG
 from judges.settings import ClientSettings
 
 _AGAIN = (Kind.LIMITED, Kind.PASSING, Kind.UNREACHABLE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,18 +10,11 @@ from enum import StrEnum
 from typing import Any
 
 from judges.clients import Answer
+from judges.clients.too_long import is_too_long
 
-TOO_LONG = "too_long"
-"""``Answer.finish_reason`` of a request that does not fit the model's context."""
 SAID_CHARS = 300
 """Kept of what a server says of an error, characters."""
 
-_TOO_LONG = re.compile(
-    r"context_length_exceeded|exceed_context_size|maximum context length|context[ _](length|size|window)"
-    r"|maximum model length|max_model_len|prompt is too long|input is too long|too many (input |prompt )?tokens"
-    r"|longer than the maximum",
-    re.IGNORECASE,
-)
 _CANNOT = frozenset({400, 413, 422, 500})
 _AGAIN = frozenset({408, 409, 425})
 
@@ -119,7 +111,7 @@ def said(value: Any, content: bytes) -> str:
 def _trouble(status: int, headers: Mapping[str, str], text: str) -> Trouble:
     why = f"{status}: {text}"
     after_s = retry_after_s(headers.get("retry-after"))
-    if status in _CANNOT and (status == 413 or _TOO_LONG.search(text)):
+    if status in _CANNOT and (status == 413 or is_too_long(text)):
         return Trouble(Kind.TOO_LONG, why)
     if status == 429:
         return Trouble(Kind.LIMITED, why, after_s)
