@@ -53,7 +53,7 @@ class Templates:
         """Fill in a template. Raises StoreError that names the template and what is wrong with it."""
         try:
             return self._environment.get_template(name).render(values).strip()
-        except TemplateError as error:
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
             raise StoreError(f"prompt template {name}{SUFFIX}: {error}: mend it, or take it away") from error
 
     @cached_property

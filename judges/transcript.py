@@ -31,7 +31,8 @@ _ROLE = re.compile(
     r"(\s*\([^()]*\))?\s*:",
     re.IGNORECASE,
 )
-_TURN = re.compile(r"\(\s*(turn\s*\d+[^()]*)\)", re.IGNORECASE)
+_CAPITALS = re.compile(r"(\w{2,})\s*:")
+_TURN = re.compile(r"\(\s*(turn\s*\d+[^()]*)\)(\s*:)?", re.IGNORECASE)
 _RULE = re.compile(r"([#=~*_-])\1{2,}")
 _ACCENT = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u20d0-\u20ff]"
 _STACKED = re.compile(f"({_ACCENT}{{3}}){_ACCENT}+")
@@ -72,12 +73,10 @@ def one_line(text: str) -> str:
         text = unicodedata.normalize("NFKC", text)
         text = "".join(map(_character, text)).translate(_MARKS)
         text = _STACKED.sub(r"\1", text)
-    text = _RULE.sub(r"\1", _ROLE.sub(_without_colon, text))
-    return " ".join(_TURN.sub(r"\1", text).split())
-
-
-def _without_colon(found: re.Match[str]) -> str:
-    return found.group(0)[:-1].rstrip() + " -"
+    text = _TURN.sub(lambda found: found[1] + (" -" if found[2] else ""), text)
+    text = _CAPITALS.sub(lambda found: f"{found[1]} -" if found[1].isupper() else found[0], text)
+    text = _ROLE.sub(lambda found: found[0][:-1].rstrip() + " -", text)
+    return " ".join(_RULE.sub(r"\1", text).split())
 
 
 @lru_cache(maxsize=8192)
