@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
 
 from judges.clients import Answer, Heard, Request, nobody
 from judges.clients.openai.exchange import Exchange
@@ -28,6 +32,7 @@ class OpenAI:
         self.model = model
         self._settings = settings
         self._server = Server(model, settings)
+        self._shared: _Shared | None = None
 
     async def answer(self, requests: Sequence[Request], heard: Heard = nobody) -> list[Answer]:
         """Answer every request; as soon as one is done the next one of the sequence is sent.
@@ -38,20 +43,42 @@ class OpenAI:
         """
         answers: dict[int, Answer] = {}
         waiting = iter(enumerate(requests))
-        pace = Pace(self._settings.concurrency)
 
-        async def work() -> None:
+        async def work(shared: _Shared) -> None:
             for position, request in waiting:
-                answers[position] = await Exchange(self._server, http, pace, request, self._settings).run()
+                exchange = Exchange(self._server, shared.http, shared.pace, request, self._settings)
+                answers[position] = await exchange.run()
                 heard(position, answers[position])
 
         try:
-            async with self._server.http() as http, asyncio.TaskGroup() as group:
+            async with self._open() as shared, asyncio.TaskGroup() as group:
                 for _ in range(min(self._settings.concurrency, len(requests))):
-                    group.create_task(work())
+                    group.create_task(work(shared))
         except BaseExceptionGroup as failed:
             raise _reason(failed) from None
         return [answers[position] for position in range(len(requests))]
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[_Shared]:
+        """What calls share that run at the same time; the last one to end closes it."""
+        shared = self._shared = self._shared or _Shared(self._server.http(), Pace(self._settings.concurrency))
+        shared.calls += 1
+        try:
+            yield shared
+        finally:
+            shared.calls -= 1
+            if not shared.calls:
+                self._shared = None
+                await shared.http.close()
+
+
+@dataclass
+class _Shared:
+    """Connections, and the places for requests in flight: as many as ``concurrency``, however many calls there are."""
+
+    http: aiohttp.ClientSession
+    pace: Pace
+    calls: int = 0
 
 
 def open_client(model: str, settings: ClientSettings) -> OpenAI:

@@ -32,6 +32,7 @@ class Exchange:
         self._settings = settings
         self._began = time.monotonic()
         self._queued_s = 0.0
+        self._first_sent: float | None = None
         self._failures = 0
 
     async def run(self) -> Answer:
@@ -40,10 +41,11 @@ class Exchange:
             retry=retry_if_exception(self._is_worth_it), wait=self._wait_s, stop=self._is_enough, reraise=True
         )
         try:
-            return await retrying(self._try)
+            answer: Answer = await retrying(self._try)
         except Trouble as trouble:
-            await self._server.failed(self._http, self._request, trouble, self._began)
+            await self._server.failed(self._http, self._request, trouble, self._first_sent or self._began)
             return Answer(None, TOO_LONG if trouble.kind is Kind.TOO_LONG else "error", error=trouble.why)
+        return answer
 
     async def _try(self) -> Answer:
         """Send the request, in the dialect that the server turns out to speak. Raises Trouble."""
@@ -53,6 +55,7 @@ class Exchange:
             async with self._pace.place():
                 began = time.monotonic()
                 self._queued_s += began - queued
+                self._first_sent = self._first_sent or began
                 try:
                     timeout_s = min(self._settings.timeout_s, self._left_s())
                     answer = await self._server.post(self._http, self._request, dialect, timeout_s)

@@ -125,8 +125,8 @@ def _status(status: int, value: Any) -> int:
     if status >= 300:
         return status
     error = value["error"]
-    code = error.get("code") or error.get("status") if isinstance(error, dict) else None
-    return int(code) if str(code).isdigit() and 400 <= int(code) < 600 else 500
+    code = str(error.get("code") or error.get("status")) if isinstance(error, dict) else ""
+    return int(code) if code.isdecimal() and 400 <= int(code) < 600 else 500
 
 
 def _json(content: bytes) -> Any:

@@ -9,9 +9,9 @@ import time
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
-from yarl import URL
 
 from judges.clients import Answer, Request, ServerGoneError
 from judges.clients.openai.body import Dialect, body, simpler
@@ -139,18 +139,19 @@ class Server:
 def _checked_url(base_url: str) -> str:
     form = "it looks like http://127.0.0.1:8000/v1"
     try:
-        url = URL(base_url)
+        url = urlsplit(base_url.strip())
+        host = url.hostname
     except ValueError as error:
         raise StoreError(f"clients.base_url is no URL ({error}): {form}") from None
-    if url.user is not None or url.password is not None:
+    if url.username is not None or url.password is not None:
         raise StoreError("clients.base_url holds a user or password: put the key into clients.api_key_env's variable")
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not host:
         raise StoreError(f"clients.base_url is {base_url!r}: {form}")
-    return str(url).rstrip("/")
+    return url.geturl().rstrip("/")
 
 
 def _is_local(base_url: str) -> bool:
-    host = URL(base_url).host or ""
+    host = urlsplit(base_url).hostname or ""
     try:
         return ip_address(host).is_loopback
     except ValueError:
