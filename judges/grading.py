@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,10 @@ from judges.ladder import Ask, Outcome, climb
 from judges.rubric import Rubric
 from judges.transcript import Transcript, transcript
 from schemas.verdicts import Axis, Unscored
+from store.stage import StopRunError
+
+_TOGETHER = 32
+"""Dialogues that go from rung to rung together; other groups of a batch go on while one waits for its last answers."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,11 @@ class Verdict:
     given: Given | None
     unscored: Unscored | None
     outcome: Outcome[Reading] | None
+
+    @property
+    def key(self) -> tuple[str, int, Axis]:
+        """Dialogue, turn and axis."""
+        return self.dialogue.dialogue_id, self.turn_index, self.axis
 
 
 @dataclass(frozen=True)
@@ -50,29 +60,42 @@ async def grade(client: Client, rubric: Rubric, dialogues: Sequence[Dialogue]) -
 
     Replies without words are not put to the judge. Raises ServerGoneError.
     """
+    preparing = asyncio.Lock()
+    groups = [dialogues[i : i + _TOGETHER] for i in range(0, len(dialogues), _TOGETHER)]
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            going = [tasks.create_task(_grade_group(client, rubric, group, preparing)) for group in groups]
+    except* StopRunError as stopped:
+        raise stopped.exceptions[0] from None
+    return [verdict for task in going for verdict in task.result()]
+
+
+async def _grade_group(
+    client: Client, rubric: Rubric, dialogues: Sequence[Dialogue], preparing: asyncio.Lock
+) -> list[Verdict]:
     limits = rubric.config.transcript
-    asked = {d.dialogue_id: tuple(turn.index for turn in d.replies() if turn.text.strip()) for d in dialogues}
-    shown = {d.dialogue_id: transcript(d, asked[d.dialogue_id], limits) for d in dialogues if asked[d.dialogue_id]}
-    first = [
-        (dialogue, shown[dialogue.dialogue_id], axes)
-        for dialogue in dialogues
-        if dialogue.dialogue_id in shown and shown[dialogue.dialogue_id].shown
-        for axes in rubric.axes_of_calls()
-    ]
-    calls = await _ask(client, rubric, first)
+    shown: dict[str, Transcript] = {}
+    async with preparing:  # one group after another, so that the first is on its way while the next is made ready
+        for dialogue in dialogues:
+            asked = tuple(turn.index for turn in dialogue.replies() if turn.text.strip())
+            if asked:
+                shown[dialogue.dialogue_id] = transcript(dialogue, asked, limits)
+        asks = [
+            (dialogue, shown[dialogue.dialogue_id], axes)
+            for dialogue in dialogues
+            if dialogue.dialogue_id in shown and shown[dialogue.dialogue_id].shown
+            for axes in rubric.axes_of_calls()
+        ]
+    calls = await _ask(client, rubric, asks)
     again = []
     for call in calls:
         turns = tuple(dict.fromkeys(turn for turn, _ in call.missing()))
         if turns:
             again.append((call.dialogue, transcript(call.dialogue, turns, limits), call.axes))
-    more = await _ask(client, rubric, again)
-    verdicts = {(v.dialogue.dialogue_id, v.turn_index, v.axis): v for call in calls for v in _verdicts(call)}
-    for call in more:
-        for verdict in _verdicts(call):
-            key = (verdict.dialogue.dialogue_id, verdict.turn_index, verdict.axis)
-            if verdicts[key].given is None:
-                verdicts[key] = verdict
-    return [verdict for dialogue in dialogues for verdict in _complete(dialogue, rubric, verdicts, shown)]
+    verdicts = {verdict.key: verdict for call in calls for verdict in _verdicts(call)}
+    for call in await _ask(client, rubric, again):
+        verdicts |= {verdict.key: verdict for verdict in _verdicts(call) if verdicts[verdict.key].given is None}
+    return [verdict for dialogue in dialogues for verdict in _complete(dialogue, rubric, verdicts)]
 
 
 async def _ask(
@@ -98,7 +121,6 @@ def _complete(
     dialogue: Dialogue,
     rubric: Rubric,
     verdicts: Mapping[tuple[str, int, Axis], Verdict],
-    shown: Mapping[str, Transcript],
 ) -> list[Verdict]:
     """One verdict for each reply and axis, those that were never asked about too."""
     complete = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 from judges.answers import Reading, answer_schema, read_grades
 from judges.clients import Message, Request
@@ -52,7 +52,7 @@ class Rubric:
         """
         per_call = self.config.axes_per_call
         messages = (
-            Message("system", self.templates.render(SYSTEM, per_call=per_call)),
+            Message("system", self._system),
             Message(
                 "user",
                 self.templates.render(
@@ -72,6 +72,10 @@ class Rubric:
             Question(dialogue, shown.shown, axes),
         )
         return Ask(request, partial(read_grades, ask=frozenset(shown.shown), axes=axes, per_call=per_call))
+
+    @cached_property
+    def _system(self) -> str:
+        return self.templates.render(SYSTEM, per_call=self.config.axes_per_call)
 
     def check(self) -> None:
         """Fill in every template once, so that one that cannot be used is told before anything is asked."""

@@ -6,8 +6,9 @@ A client's module has ``open_client(model, settings) -> Client``. Its name is th
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal, Protocol
@@ -74,19 +75,38 @@ class ServerGoneError(StopRunError):
     """Nothing answers any more: the run stops here, and the same command goes on later. The message says what to do."""
 
 
-Heard = Callable[[int, Answer], None]
-"""Told of each answer as it comes: the request's position, and the answer."""
+Heard = Callable[[int, Answer], Awaitable[None]]
+"""Told of each answer as it comes: the request's position, and the answer. It returns when the answer is safe."""
 
 
-def nobody(position: int, answer: Answer) -> None:
+async def nobody(position: int, answer: Answer) -> None:
     """Nobody listens to single answers."""
+
+
+class Slots:
+    """Bounds what is in flight over all calls of a client on one event loop: ``async with slots``."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._free = asyncio.Semaphore(at_once)
+
+    async def __aenter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._free = loop, asyncio.Semaphore(self._at_once)
+        await self._free.acquire()
+
+    async def __aexit__(self, *exception: object) -> None:
+        self._free.release()
 
 
 class Client(Protocol):
     """A client. Answers come in the order of the requests, one each, whatever happens to a single one.
 
     ``paid``: whether an answer costs enough (time, money) to be kept; only such clients are cached.
-    Between two calls it holds nothing that belongs to an event loop: every call may come from another one.
+    Several calls may be under way at once on one event loop; a limit on what is in flight holds over all of them
+    (`Slots`). A later call may come from another event loop, so nothing that belongs to one is kept.
     """
 
     name: str
@@ -96,6 +116,8 @@ class Client(Protocol):
     async def answer(self, requests: Sequence[Request], heard: Heard = nobody) -> list[Answer]:
         """Answer every request, and tell ``heard`` of each answer the moment it is there.
 
+        An answer keeps its place among those in flight until ``heard`` has returned, so that a process that is
+        killed has at most as many to ask again.
         Raises ServerGoneError when the server is gone altogether.
         """
         ...

@@ -6,11 +6,11 @@ flight, and nothing needs to be appended, which object storage cannot do.
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Lock
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from judges.clients import Answer, Client, Heard, Request, nobody
@@ -19,7 +19,7 @@ from store.layout import Store
 from store.stage import StopRunError
 
 _AT_ONCE = 16
-"""Files that are read, or written to a store far away, at once."""
+"""Files read or written at once."""
 _KEPT = ("text", "finish_reason", "prompt_tokens", "completion_tokens", "latency_s")
 
 Entries = dict[str, dict[str, Any]]
@@ -42,28 +42,31 @@ class Cached:
         Raises what the client inside raises, and StopRunError where answers cannot be kept. What came before is kept.
         """
         keys = [request.key(self.model) for request in requests]
-        dialogues = list(dict.fromkeys(request.dialogue_id for request in requests))
         answers: dict[int, Answer] = {}
         with ThreadPoolExecutor(_AT_ONCE) as threads:
-            known = dict(zip(dialogues, threads.map(lambda d: read_entries(self._store, d), dialogues), strict=True))
+            known = await self._known({request.dialogue_id for request in requests}, threads)
             for position, (request, key) in enumerate(zip(requests, keys, strict=True)):
                 if key in known[request.dialogue_id]:
                     answers[position] = Answer(**known[request.dialogue_id][key], cached=True)
-                    heard(position, answers[position])
+                    await heard(position, answers[position])
             waiting = [position for position in range(len(requests)) if position not in answers]
             keeper = _Keeper(self._store, threads)
 
-            def came(number: int, answer: Answer) -> None:
+            async def came(number: int, answer: Answer) -> None:
                 position = waiting[number]
                 if answer.text is not None:
-                    keeper.keep(requests[position].dialogue_id, keys[position], answer)
-                heard(position, answer)
+                    await keeper.keep(requests[position].dialogue_id, keys[position], answer)
+                await heard(position, answer)
 
             if waiting:
                 fresh = await self._client.answer([requests[position] for position in waiting], came)
                 answers.update(zip(waiting, fresh, strict=True))
-            keeper.finish()
         return [answers[position] for position in range(len(requests))]
+
+    async def _known(self, dialogue_ids: set[str], threads: ThreadPoolExecutor) -> dict[str, Entries]:
+        loop = asyncio.get_running_loop()
+        reading = [loop.run_in_executor(threads, read_entries, self._store, one) for one in dialogue_ids]
+        return dict(zip(dialogue_ids, await asyncio.gather(*reading), strict=True))
 
 
 def read_entries(store: Store, dialogue_id: str) -> Entries:
@@ -81,33 +84,30 @@ def read_entries(store: Store, dialogue_id: str) -> Entries:
 
 
 class _Keeper:
-    """Writes the answers of one call as they come: at once on a local disk, from threads to a store far away."""
+    """Writes the answers of one call as they come, those of one dialogue one after another."""
 
     def __init__(self, store: Store, threads: ThreadPoolExecutor) -> None:
         self._store = store
         self._threads = threads
         self._file = f"{uuid.uuid4().hex[:16]}.json"
         self._entries: dict[str, Entries] = defaultdict(dict)
-        self._locks: dict[str, Lock] = defaultdict(Lock)
-        self._writes: list[Future[None]] = []
+        self._written: dict[str, int] = defaultdict(int)
+        self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    def keep(self, dialogue_id: str, key: str, answer: Answer) -> None:
-        """Keep an answer."""
-        self._entries[dialogue_id][key] = {name: getattr(answer, name) for name in _KEPT}
-        if self._store.is_local:
-            self._write(dialogue_id, self._locks[dialogue_id])
-        else:
-            self._writes.append(self._threads.submit(self._write, dialogue_id, self._locks[dialogue_id]))
+    async def keep(self, dialogue_id: str, key: str, answer: Answer) -> None:
+        """Return once the answer is on disk, with whatever came of its dialogue meanwhile."""
+        entries = self._entries[dialogue_id]
+        entries[key] = {name: getattr(answer, name) for name in _KEPT}
+        number = len(entries)
+        async with self._locks[dialogue_id]:
+            if self._written[dialogue_id] < number:
+                answers = dict(entries)
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._threads, self._write, dialogue_id, answers)
+                self._written[dialogue_id] = len(answers)
 
-    def finish(self) -> None:
-        """Wait until everything is written."""
-        for write in self._writes:
-            write.result()
-
-    def _write(self, dialogue_id: str, lock: Lock) -> None:
-        with lock:
-            answers = dict(self._entries[dialogue_id])
-            try:
-                self._store.write_json(f"{cache_folder(self._store, dialogue_id)}/{self._file}", {"answers": answers})
-            except OSError as error:
-                raise StopRunError(f"answers cannot be kept in {self._store.url}: {error}") from error
+    def _write(self, dialogue_id: str, answers: Entries) -> None:
+        try:
+            self._store.write_json(f"{cache_folder(self._store, dialogue_id)}/{self._file}", {"answers": answers})
+        except OSError as error:
+            raise StopRunError(f"answers cannot be kept in {self._store.url}: {error}") from error

@@ -43,7 +43,7 @@ class Mock:
         answers = []
         for position, request in enumerate(requests):
             answer = self._script(request)
-            heard(position, answer)
+            await heard(position, answer)
             answers.append(answer)
         return answers
 

@@ -9,7 +9,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from judges.clients import Answer, Heard, Request, nobody
+from judges.clients import Answer, Heard, Request, Slots, nobody
 from judges.clients.cache import Cached
 from judges.grading import grade
 from store.layout import Store
@@ -24,17 +24,15 @@ class Slow:
     paid = True
 
     def __init__(self, concurrency: int) -> None:
-        self.concurrency = concurrency
+        self.slots = Slots(concurrency)
 
     async def answer(self, requests: Sequence[Request], heard: Heard = nobody) -> list[Answer]:
-        free = asyncio.Semaphore(self.concurrency)
-
         async def one(position: int, request: Request) -> Answer:
-            async with free:
+            async with self.slots:
                 print(request.key(self.model), flush=True)  # noqa: T201 - what the test counts
                 await asyncio.sleep(0.005)
                 answer = Answer(good_answer(request))
-                heard(position, answer)
+                await heard(position, answer)
                 return answer
 
         return await asyncio.gather(*(one(*numbered) for numbered in enumerate(requests)))

@@ -79,7 +79,7 @@ class Scripted:
         for position, request in enumerate(requests):
             self.asked.append(request)
             answer = self.script(request)
-            heard(position, answer)
+            await heard(position, answer)
             answers.append(answer)
         return answers
 
