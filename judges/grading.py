@@ -13,10 +13,11 @@ from judges.ladder import Ask, Outcome, climb
 from judges.rubric import Rubric
 from judges.transcript import Transcript, transcript
 from schemas.verdicts import Axis, Unscored
-from store.stage import StopRunError
 
-_TOGETHER = 32
-"""Dialogues that go from rung to rung together; other groups of a batch go on while one waits for its last answers."""
+_TOGETHER = 16
+"""Dialogues that go from rung to rung together."""
+_GROUPS = 8
+"""Groups under way at once: while one waits for its last answers or is made ready, others have requests in flight."""
 
 
 @dataclass(frozen=True)
@@ -60,32 +61,31 @@ async def grade(client: Client, rubric: Rubric, dialogues: Sequence[Dialogue]) -
 
     Replies without words are not put to the judge. Raises ServerGoneError.
     """
-    preparing = asyncio.Lock()
     groups = [dialogues[i : i + _TOGETHER] for i in range(0, len(dialogues), _TOGETHER)]
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            going = [tasks.create_task(_grade_group(client, rubric, group, preparing)) for group in groups]
-    except* StopRunError as stopped:
-        raise stopped.exceptions[0] from None
-    return [verdict for task in going for verdict in task.result()]
+    left = iter(enumerate(groups))
+    verdicts: dict[int, list[Verdict]] = {}
+
+    async def work() -> None:
+        for number, group in left:
+            verdicts[number] = await _grade_group(client, rubric, group)
+
+    await asyncio.gather(*(work() for _ in range(_GROUPS)))
+    return [verdict for number in range(len(groups)) for verdict in verdicts[number]]
 
 
-async def _grade_group(
-    client: Client, rubric: Rubric, dialogues: Sequence[Dialogue], preparing: asyncio.Lock
-) -> list[Verdict]:
+async def _grade_group(client: Client, rubric: Rubric, dialogues: Sequence[Dialogue]) -> list[Verdict]:
     limits = rubric.config.transcript
     shown: dict[str, Transcript] = {}
-    async with preparing:  # one group after another, so that the first is on its way while the next is made ready
-        for dialogue in dialogues:
-            asked = tuple(turn.index for turn in dialogue.replies() if turn.text.strip())
-            if asked:
-                shown[dialogue.dialogue_id] = transcript(dialogue, asked, limits)
-        asks = [
-            (dialogue, shown[dialogue.dialogue_id], axes)
-            for dialogue in dialogues
-            if dialogue.dialogue_id in shown and shown[dialogue.dialogue_id].shown
-            for axes in rubric.axes_of_calls()
-        ]
+    for dialogue in dialogues:
+        asked = tuple(turn.index for turn in dialogue.replies() if turn.text.strip())
+        if asked:
+            shown[dialogue.dialogue_id] = transcript(dialogue, asked, limits)
+    asks = [
+        (dialogue, shown[dialogue.dialogue_id], axes)
+        for dialogue in dialogues
+        if dialogue.dialogue_id in shown and shown[dialogue.dialogue_id].shown
+        for axes in rubric.axes_of_calls()
+    ]
     calls = await _ask(client, rubric, asks)
     again = []
     for call in calls:

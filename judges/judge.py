@@ -47,7 +47,7 @@ class Judge(Stage):
     version = 1
     reads = (DIALOGUES, TURNS)
     writes = VERDICTS
-    batch_size = 256
+    batch_size = 512
     in_one_process = True
 
     config: JudgedBy

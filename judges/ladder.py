@@ -88,8 +88,9 @@ def _step(climber: _Climber[T], sent: Request, answer: Answer, templates: Templa
         outcome.failure = Unscored.REQUEST_FAILED
         outcome.notes.append(answer.error or "the request failed")
         return None
+    text = answer.text.encode("utf-8", "replace").decode()  # half a surrogate pair can be neither stored nor sent
     try:
-        outcome.value = climber.ask.read(answer.text)
+        outcome.value = climber.ask.read(text)
     except UnreadableError as error:
         cut_off = answer.finish_reason == "length"
         if cut_off and not climber.longer:
@@ -97,9 +98,9 @@ def _step(climber: _Climber[T], sent: Request, answer: Answer, templates: Templa
             return replace(sent, max_tokens=sent.max_tokens * MORE_TOKENS)
         if not cut_off and not climber.repaired:
             climber.repaired = True
-            return _repair(sent, answer.text, error, templates)
+            return _repair(sent, text, error, templates)
         outcome.failure = Unscored.CUT_OFF if cut_off else error.why
-        outcome.raw_text = answer.text[:RAW_CHARS]
+        outcome.raw_text = text[:RAW_CHARS]
         outcome.notes.append(str(error))
     return None
 

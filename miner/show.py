@@ -52,7 +52,7 @@ class DialogueView:
             tables["dialogues"].to_dicts()[0],
             tables["activity"].to_dicts(),
             tables["turns"].to_dicts(),
-            [*tables["timing_events"].sort("t_s").to_dicts(), *tables["content_issues"].sort("t_s").to_dicts()],
+            [*tables["content_issues"].sort("t_s").to_dicts(), *tables["timing_events"].sort("t_s").to_dicts()],
             tables["pairs"].sort("t0_s").to_dicts(),
             all_events,
         )

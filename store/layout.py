@@ -116,14 +116,17 @@ class Store:
             return []
         return sorted(PurePosixPath(name).name for name in names)
 
-    def write_json(self, relative: str, value: object) -> None:
-        """Write a small JSON file; on a local disk through a temporary name, so that a reader never sees half of it."""
-        data = json.dumps(value, indent=1, sort_keys=True).encode()
+    def replace(self, relative: str, data: bytes) -> None:
+        """Write a small file anew; on a local disk through a temporary name, so that a reader never sees half of it."""
         if not self.is_local:
             self.write(relative, data)
             return
         self.write(f"{relative}.tmp", data)
         self.fs.mv(self.path(f"{relative}.tmp"), self.path(relative))
+
+    def write_json(self, relative: str, value: object) -> None:
+        """Write a small JSON file, for people to read as well."""
+        self.replace(relative, json.dumps(value, indent=1, sort_keys=True).encode())
 
     def read_json(self, relative: str) -> dict[str, Any] | None:
         """Read a small JSON file; None where there is none."""

@@ -7,6 +7,7 @@ flight, and nothing needs to be appended, which object storage cannot do.
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
@@ -107,7 +108,8 @@ class _Keeper:
                 self._written[dialogue_id] = len(answers)
 
     def _write(self, dialogue_id: str, answers: Entries) -> None:
+        data = json.dumps({"answers": answers}).encode()
         try:
-            self._store.write_json(f"{cache_folder(self._store, dialogue_id)}/{self._file}", {"answers": answers})
+            self._store.replace(f"{cache_folder(self._store, dialogue_id)}/{self._file}", data)
         except OSError as error:
             raise StopRunError(f"answers cannot be kept in {self._store.url}: {error}") from error

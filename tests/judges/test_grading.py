@@ -82,6 +82,16 @@ def test_an_unreadable_answer_is_shown_to_its_writer_once(text: str, why: Unscor
     assert {v.outcome.raw_text for v in verdicts if v.outcome is not None} == {text}
 
 
+@pytest.mark.parametrize(
+    "text", ["\ud800", '{"verdicts": [{"turn": 1, "justification": "\\ud800", "score": 3, "problematic": false}]}']
+)
+def test_half_a_character_can_be_stored_and_sent(text: str) -> None:
+    verdicts, asked = judged([Answer(text), Answer(text)])
+    assert all(v.unscored is not None for v in verdicts)
+    assert all(v.outcome is not None and (v.outcome.raw_text or "").encode() for v in verdicts)
+    assert asked[1].messages[2].text.encode()
+
+
 def test_each_rung_is_used_once() -> None:
     verdicts, _ = judged([Answer("{", "length"), Answer("no"), Answer("{", "length")])
     assert set(scores(verdicts).values()) == {Unscored.CUT_OFF}

@@ -14,7 +14,7 @@ from store.engines.local import InlineEngine, LocalEngine
 from store.forget import forget
 from store.layout import Store, StoreError
 from store.runs import open_run
-from store.stage import Stage
+from store.stage import Batch, Stage, StageOutput, StopRunError
 from tests.store.toys import CODES, LETTERS, SUMS, Codes, NoConfig, RoundConfig, Sums, mine, snapshot, table
 
 TEXTS = {f"dlg-{i:02d}": "abcdefgh"[: i % 9] for i in range(30)}
@@ -108,6 +108,39 @@ def test_a_stage_that_invents_dialogues_is_caught(store: Store, monkeypatch: pyt
 
     monkeypatch.setattr(Sums, "process", invent)
     assert mine(store, {"a": "x"})["sums"].quarantined == {"internal_error": 1}
+
+
+def test_a_stage_may_stop_the_run_and_nothing_is_quarantined(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(self: Stage, batch: object) -> StageOutput:
+        raise StopRunError("the server is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sums, "process", stop)
+        with pytest.raises(StopRunError, match="the server is gone"):
+            mine(store, TEXTS)
+    reports = mine(store, TEXTS)
+    assert (reports["codes"].reused, reports["sums"].computed) == (30, 30)
+    assert not reports["sums"].quarantined
+
+
+def test_a_stage_in_one_process_runs_in_the_commands_own_with_whole_tasks(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+    process = Sums.process
+
+    def watched(self: Sums, batch: Batch) -> StageOutput:
+        sizes.append(len(batch.dialogue_ids))
+        return process(self, batch)
+
+    monkeypatch.setattr(Sums, "process", watched)
+    monkeypatch.setattr(Sums, "in_one_process", True)
+    monkeypatch.setattr(Sums, "batch_size", 16)
+    engine = LocalEngine(2)
+    mine(store, TEXTS, engine=engine)
+    engine.close()
+    assert sum(sizes) == 30
+    assert max(sizes) > 4
 
 
 @pytest.mark.slow
