@@ -1,15 +1,21 @@
-# Everything a new machine needs: Python 3.11 or newer. Both commands make their own environment in .venv.
+# Everything a new machine needs: Python 3.11 or newer. Each command makes its own environment in .venv; the tests of the
+# judges' clients against vLLM have another one in .venv-vllm.
 PYTHON ?= python3
 BIN := .venv/bin
+VLLM_BIN := .venv-vllm/bin
 DEMO_STORE := demo-store
 
-.PHONY: demo test check clean
+.PHONY: demo test test-vllm check clean
 
 demo: .venv/core.stamp  ## mine the bundled sample logs, from audio to pairs, and show what was found
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh data_samples/demo.sh $(DEMO_STORE)
 
-test: .venv/dev.stamp  ## every test, the slow ones too
+test: .venv/dev.stamp .venv-vllm/stamp  ## every test, the slow ones and those with vLLM too
 	$(BIN)/python -m pytest
+	$(VLLM_BIN)/python -m pytest tests/vllm_env
+
+test-vllm: .venv-vllm/stamp  ## the judges' clients against vLLM, served and in process, alone
+	$(VLLM_BIN)/python -m pytest tests/vllm_env
 
 check: .venv/dev.stamp  ## lint, format, types, import contracts
 	$(BIN)/ruff check .
@@ -18,7 +24,7 @@ check: .venv/dev.stamp  ## lint, format, types, import contracts
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf .venv $(DEMO_STORE)
+	rm -rf .venv .venv-vllm $(DEMO_STORE)
 
 .venv/core.stamp: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -29,3 +35,10 @@ clean:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch .venv/core.stamp $@
+
+# Left uncompiled: byte code of 3 GB of packages takes longer than the tests. What is removed is for GPUs and pictures.
+.venv-vllm/stamp: pyproject.toml tests/vllm_env/requirements.txt
+	$(PYTHON) -m venv .venv-vllm
+	$(VLLM_BIN)/python -m pip install --quiet --no-compile --editable . --requirement tests/vllm_env/requirements.txt
+	$(VLLM_BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
+	touch $@

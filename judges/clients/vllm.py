@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from functools import lru_cache
@@ -42,30 +43,30 @@ class Vllm:
         """
         answers = self._batch(list(requests)) if requests else []
         for position, answer in enumerate(answers):
-            heard(position, answer)
+            await heard(position, answer)
         return answers
 
     def _batch(self, requests: list[Request]) -> list[Answer]:
-        """Answers of a batch. The engine turns a whole batch down for one bad request, before it computes anything, so
-        what it turns down is halved until the bad one stands alone.
+        """Answers of a batch. For one request it cannot take the engine gives the whole batch back, so what it gives
+        back is halved until that one stands alone.
         """
         began = time.monotonic()
+        engine = _engine(self.model, sorted_json(self._engine))
+        messages = [[chat_message(message) for message in request.messages] for request in requests]
+        sampling = [_sampling(request) for request in requests]
         try:
-            outputs = _engine(self.model, sorted_json(self._engine)).chat(
-                [[chat_message(message) for message in request.messages] for request in requests],
-                sampling_params=[_sampling(request) for request in requests],
-                use_tqdm=False,
-            )
-        except ValueError as error:
+            outputs = engine.chat(messages, sampling_params=sampling, use_tqdm=False)
+        except _refusals() as error:
             if len(requests) == 1:
                 why = " ".join(str(error).split())
                 return [Answer(None, TOO_LONG if is_too_long(why) else "error", error=why)]
             half = len(requests) // 2
             return self._batch(requests[:half]) + self._batch(requests[half:])
-        except RuntimeError as error:
+        except Exception as error:  # the engine's own errors have no common class in the versions there are
             raise ServerGoneError(
-                f"vLLM's engine stopped ({error}): if memory ran out, lower clients.engine.gpu_memory_utilization or "
-                "max_model_len; then run the same command again, what was answered is kept"
+                f"vLLM's engine stopped ({type(error).__name__}: {error}): where memory ran out, lower "
+                "clients.engine.gpu_memory_utilization or max_model_len; then run the same command again, what was "
+                "answered is kept"
             ) from error
         latency_s = time.monotonic() - began
         return [_answer(output, latency_s) for output in outputs]
@@ -79,16 +80,23 @@ def open_client(model: str, settings: ClientSettings) -> Vllm:
 @lru_cache(maxsize=1)
 def _engine(model: str, arguments: str) -> Any:
     """The engine of this process: it takes most of a GPU's memory, so there is one."""
-    import json
-
     from vllm import LLM
 
     try:
         return LLM(model=model, **{"enable_prefix_caching": True, **json.loads(arguments)})
-    except (ValueError, OSError, RuntimeError, TypeError) as error:
+    except Exception as error:  # no such model, no memory, no such argument: vLLM raises what it meets
         raise ServerGoneError(
             f"vLLM cannot load {model} ({error}): check judge.model and clients.engine, then run the same command again"
         ) from error
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What the engine raises for a request it cannot take: ValueError, in newer versions an error of its own."""
+    try:
+        from vllm.exceptions import VLLMClientError
+    except ImportError:
+        return (ValueError,)
+    return (ValueError, VLLMClientError)
 
 
 def _sampling(request: Request) -> Any:

@@ -122,10 +122,10 @@ class Server:
         else:
             await asyncio.sleep(self.given.latency)
             reply = goes_wrong(fault, turns_of(prompt)) if fault else completion(grades(turns_of(prompt)))
+        say(done=name, status=reply.status)
         if stays:
             writer.write(reply.raw())
             await writer.drain()
-        say(done=name, status=reply.status)
         return stays and not reply.cut
 
 

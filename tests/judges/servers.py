@@ -28,7 +28,8 @@ class Running:
         self.process = process
         self.lines: list[dict[str, Any]] = []
         self._new: queue.Queue[dict[str, Any]] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         self.port = int(self.next("port")["port"])
         self.url = f"http://127.0.0.1:{self.port}/v1"
 
@@ -47,13 +48,15 @@ class Running:
                 return said
 
     def came(self) -> list[dict[str, Any]]:
-        """Requests, in the order they came in. Whole only when the server has answered the last one or was stopped."""
+        """Stop the server, and say which requests came, in their order."""
+        self.stop()
         return [said for said in self.lines if "came" in said]
 
     def stop(self) -> None:
         """Kill it, and hear out what it said."""
         self.process.kill()
         self.process.wait()
+        self._listener.join()
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Make a Llama whose weights spell one answer, so that a real server can serve it anywhere.
 
-Its tokens are bytes, and a few long pieces of the answer. Attention and MLP add nothing, so each token leads to the next
-one of the chain below, whatever was said before. After the prompt it would rather say "Rating: high"; only where a
+Its tokens are bytes, and a few long pieces of the answer. Attention and MLP add nothing, so each token leads to the
+next one of the chain below, whatever was said before. After the prompt it would rather say "Rating: high"; only where a
 server holds it to the schema of the judge's answers does it write grades of turns 1 and 3.
 
 Run it with a Python that has transformers and torch: `python tests/vllm_env/tiny_model.py FOLDER`.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 TEMPLATE = (
@@ -76,7 +77,7 @@ def make(folder: Path) -> None:
         model.lm_head.weight.zero_()
         for strength, chain in ((1.0, pieces[len(GRADES) :]), (0.8, pieces[: len(GRADES)])):
             steps = ["<|assistant|>", *chain, "<|end|>"]
-            for here, following in zip(steps, steps[1:], strict=False):
+            for here, following in pairwise(steps):
                 model.lm_head.weight[number[following], number[here]] = strength
     model.save_pretrained(folder, safe_serialization=True)
 

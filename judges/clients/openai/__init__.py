@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from judges.clients import Answer, Heard, Request, nobody
+from judges.clients import Answer, Heard, Request, Slots, nobody
 from judges.clients.openai.exchange import Exchange
 from judges.clients.openai.pace import Pace
 from judges.clients.openai.server import Server
@@ -32,6 +32,7 @@ class OpenAI:
         self.model = model
         self._settings = settings
         self._server = Server(model, settings)
+        self._slots = Slots(settings.concurrency)
         self._shared: _Shared | None = None
 
     async def answer(self, requests: Sequence[Request], heard: Heard = nobody) -> list[Answer]:
@@ -45,10 +46,14 @@ class OpenAI:
         waiting = iter(enumerate(requests))
 
         async def work(shared: _Shared) -> None:
-            for position, request in waiting:
-                exchange = Exchange(self._server, shared.http, shared.pace, request, self._settings)
-                answers[position] = await exchange.run()
-                heard(position, answers[position])
+            while True:
+                async with self._slots:
+                    if (following := next(waiting, None)) is None:
+                        return
+                    position, request = following
+                    exchange = Exchange(self._server, shared.http, shared.pace, request, self._settings)
+                    answers[position] = await exchange.run()
+                    await heard(position, answers[position])
 
         try:
             async with self._open() as shared, asyncio.TaskGroup() as group:
@@ -74,7 +79,7 @@ class OpenAI:
 
 @dataclass
 class _Shared:
-    """Connections, and the places for requests in flight: as many as ``concurrency``, however many calls there are."""
+    """Connections, and the pace that a server which answers 429 bears."""
 
     http: aiohttp.ClientSession
     pace: Pace

@@ -1,4 +1,4 @@
-"""How hard a server is asked, and when it counts as gone. Both live as long as one call of the client."""
+"""How hard a server is asked, and when it counts as gone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 
 class Pace:
-    """Places for requests in flight: half as many after a wave of 429, one more again for each round of answers."""
+    """Places for tries: half as many after a wave of 429, one more again for each round of answers."""
 
     def __init__(self, most: int) -> None:
         self._most = most
