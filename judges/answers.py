@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 
 from schemas.verdicts import Axis, Unscored
 
@@ -19,7 +19,15 @@ _ERROR_CHARS = 600
 _THOUGHT = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
 _FENCED = re.compile(r"^\s*```[a-z]*\s*\n(.*)\n\s*```\s*$", re.DOTALL)
 
-Score = Literal[-1, 0, 1, 2, 3, 4]
+
+def _no_boolean(value: Any) -> Any:
+    """Python takes true for 1, a judge does not."""
+    if isinstance(value, bool):
+        raise ValueError("a score is a number")  # noqa: TRY004 - what pydantic understands
+    return value
+
+
+Score = Annotated[Literal[-1, 0, 1, 2, 3, 4], BeforeValidator(_no_boolean)]
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
 
@@ -172,6 +180,7 @@ def read_json(text: str, model: type[AnswerT]) -> AnswerT:
     fenced = _FENCED.match(bare)
     try:
         value = json.loads(fenced.group(1) if fenced else bare)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair, which nothing can store, shows here
     except (ValueError, RecursionError) as error:
         raise UnreadableError(Unscored.UNPARSABLE, f"it is not JSON ({error})") from None
     try:

@@ -27,6 +27,11 @@ NO_JUDGE = (
 )
 
 
+_DIALOGUES_PER_SLOT = 8
+"""Dialogues of a task for each request in flight: enough that the slow end of a task does not count, and no more, since
+progress is told task by task."""
+
+
 class JudgedBy(JudgeConfig):
     """The settings of a judge, and what the files they name say."""
 
@@ -47,7 +52,6 @@ class Judge(Stage):
     version = 1
     reads = (DIALOGUES, TURNS)
     writes = VERDICTS
-    batch_size = 512
     in_one_process = True
 
     config: JudgedBy
@@ -58,6 +62,7 @@ class Judge(Stage):
         self.rubric = Rubric.of(config, Templates.load(clients.prompts))
         super().__init__(JudgedBy(**dict(config), prompts=self.rubric.version, answers=_file_hash(clients)))
         self.clients = clients
+        self.batch_size = max(32, _DIALOGUES_PER_SLOT * clients.concurrency)
         self.store = store
         self._client: Client | None = None
 
@@ -65,6 +70,10 @@ class Judge(Stage):
         """Open the client."""
         client = open_client(self.config.client, self.config.model, self.clients)
         self._client = Cached(client, self.store) if client.paid else client
+
+    def close(self) -> None:
+        """Let the client go, and with it a model that it may hold."""
+        self._client = None
 
     def process(self, batch: Batch) -> StageOutput:
         """Judge the dialogues of a batch. Raises ServerGoneError."""

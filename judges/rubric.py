@@ -79,7 +79,7 @@ class Rubric:
 
     def check(self) -> None:
         """Fill in every template once, so that one that cannot be used is told before anything is asked."""
-        probe = Transcript("<<<TRANSCRIPT probe\n[0.00-1.00] MODEL (turn 7): hm\nTRANSCRIPT probe>>>", (7,), ())
+        probe = Transcript("<<<TRANSCRIPT probe\n[0.00-1.00] MODEL (turn 7): hm\nTRANSCRIPT probe>>>", (7,))
         for axes in self.axes_of_calls():
             asked = self.ask(Dialogue("probe", ()), probe, axes).request.messages[-1].text
             if probe.text not in asked:

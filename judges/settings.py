@@ -56,6 +56,8 @@ class JudgeConfig(StageConfig):
     """Seed of the sampling, where the server takes one."""
     max_tokens: PositiveInt = 2048
     """Longest answer, tokens; an answer that is cut off is asked for once more with four times as many."""
+    attempt: NonNegativeInt = 0
+    """Raise it to ask again where no answer came; answers that did come are kept and cost nothing."""
     transcript: TranscriptConfig = TranscriptConfig()
     """How much of a dialogue is shown."""
 

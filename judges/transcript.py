@@ -28,10 +28,10 @@ _GONE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _PLAIN = re.compile(r"[\w .,;?!'\"%&+$€£¿¡’“”…–—/-]*", re.ASCII)
 _ROLE = re.compile(
     r"\b(user|model|system|assistant|human|developer|tool|ai|bot|judge|instructions?|response|turn\s*\d+)"
-    r"(\s*\([^()]*\))?\s*:",
+    r"(\s*+\([^()]*+\))?\s*+:",
     re.IGNORECASE,
 )
-_CAPITALS = re.compile(r"(\w{2,})\s*:")
+_CAPITALS = re.compile(r"\b(\w{2,}+)\s*+:")
 _TURN = re.compile(r"\(\s*(turn\s*\d+[^()]*)\)(\s*:)?", re.IGNORECASE)
 _RULE = re.compile(r"([#=~*_-])\1{2,}")
 _ACCENT = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u20d0-\u20ff]"
@@ -40,11 +40,10 @@ _STACKED = re.compile(f"({_ACCENT}{{3}}){_ACCENT}+")
 
 @dataclass(frozen=True)
 class Transcript:
-    """A fenced transcript. ``shown``: the turns to evaluate that it holds; ``left_out``: those it is too short for."""
+    """A fenced transcript, and the turns to evaluate that it holds; it is too short for the others."""
 
     text: str
     shown: tuple[int, ...]
-    left_out: tuple[int, ...]
 
 
 def transcript(dialogue: Dialogue, ask: Sequence[int], config: TranscriptConfig) -> Transcript:
@@ -63,7 +62,6 @@ def transcript(dialogue: Dialogue, ask: Sequence[int], config: TranscriptConfig)
     return Transcript(
         f"<<<TRANSCRIPT {fence}\n{body}\nTRANSCRIPT {fence}>>>",
         tuple(index for index in ask if index in shown_turns),
-        tuple(index for index in ask if index not in shown_turns),
     )
 
 

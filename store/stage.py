@@ -94,6 +94,9 @@ class Stage(ABC):
     def open(self) -> None:  # noqa: B027 - most stages have nothing to open
         """Load heavy resources. Called once per worker, before the first batch."""
 
+    def close(self) -> None:  # noqa: B027 - most stages have nothing to close
+        """Let go of what ``open`` loaded. Called before this worker opens another stage."""
+
     @abstractmethod
     def process(self, batch: Batch) -> StageOutput:
         """Turn a batch into rows. An exception costs the dialogues it is raised for, one by one, never the run."""

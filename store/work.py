@@ -91,6 +91,8 @@ def commit_quarantine(task: Task, reason: Reason, detail: str) -> TaskResult:
 def _opened(task: Task) -> Stage:
     """This process's own copy of the stage, opened once; what an earlier stage had open is let go."""
     if task.stage_key not in _open_stages:
+        for stage in _open_stages.values():
+            stage.close()
         _open_stages.clear()
         task.stage.open()
         _open_stages[task.stage_key] = task.stage

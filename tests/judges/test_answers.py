@@ -68,6 +68,7 @@ def test_a_fence_a_thought_or_space_around_an_answer_is_no_part_of_it(wrapping: 
         ('{"score": 4}', Unscored.NOT_IN_SCHEMA),
         (written(grade(score="high")), Unscored.NOT_IN_SCHEMA),
         (written(grade(score=5)), Unscored.NOT_IN_SCHEMA),
+        (written(grade(score=True)), Unscored.NOT_IN_SCHEMA),
         (written(grade(score=2.5)), Unscored.NOT_IN_SCHEMA),
         (written(grade(turn="1")), Unscored.NOT_IN_SCHEMA),
         (written(grade(problematic="no")), Unscored.NOT_IN_SCHEMA),

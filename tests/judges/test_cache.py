@@ -135,7 +135,7 @@ def test_a_store_far_away_keeps_every_answer() -> None:
     assert again.asked == []
 
 
-@pytest.mark.parametrize("after", [1, 40, 69])
+@pytest.mark.parametrize("after", [7, 60])
 def test_a_killed_run_asks_again_only_what_was_in_flight(tmp_path: Path, after: int) -> None:
     dialogues, concurrency = 10, 4
     command = [

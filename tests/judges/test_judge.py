@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from judges.clients import Answer
 from judges.judge import Judge
 from judges.settings import ClientSettings, JudgeConfig
 from judges.templates import Templates
 from schemas.verdicts import VERDICTS, Axis
 from store.layout import Store, StoreError
 from store.stage import Batch
-from tests.judges.talks import frames, talk
+from tests.judges.talks import Scripted, frames, good_answer, talk
 
 TALKS = [talk("a", "What is two and two?", "Go away.", "Please?", "Four."), talk("b", "hi", ""), talk("c", "hello?")]
 
@@ -74,6 +75,25 @@ def test_what_templates_and_rules_say_is_part_of_the_fingerprint_and_where_they_
     one = make(store, answers=rules(tmp_path, {"contains": "x", "score": 1})).variant
     two = make(store, answers=rules(tmp_path, {"contains": "x", "score": 2})).variant
     assert len({shipped, one, two}) == 3
+
+
+def test_another_attempt_asks_again_only_where_no_answer_came(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    headers, turns = frames(TALKS[:1])
+    batch = Batch(["a"], {"dialogues": headers, "turns": turns})
+    failing = Scripted(
+        lambda request: Answer(None) if "safety" in str(request.question) else Answer(good_answer(request))
+    )
+    working = Scripted(lambda request: Answer(good_answer(request)))
+    unscored = []
+    for attempt, client in enumerate((failing, working)):
+        monkeypatch.setattr("judges.judge.open_client", lambda *_, client=client: client)
+        stage = make(store, attempt=attempt)
+        stage.open()
+        rows = stage.process(batch).rows
+        unscored.append(rows["unscored"].drop_nulls().to_list())
+    assert unscored == [["request_failed"] * 2, []]
+    assert (len(failing.asked), len(working.asked)) == (7, 1)
+    assert make(store, attempt=0).variant != make(store, attempt=1).variant
 
 
 def test_a_setting_of_execution_changes_no_fingerprint(store: Store) -> None:

@@ -123,6 +123,15 @@ def test_a_stage_may_stop_the_run_and_nothing_is_quarantined(store: Store, monke
     assert not reports["sums"].quarantined
 
 
+def test_a_stage_is_closed_before_its_worker_opens_another(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    happened = []
+    monkeypatch.setattr(Codes, "open", lambda self: happened.append("codes open"))
+    monkeypatch.setattr(Codes, "close", lambda self: happened.append("codes close"))
+    monkeypatch.setattr(Sums, "open", lambda self: happened.append("sums open"))
+    mine(store, TEXTS)
+    assert happened == ["codes open", "codes close", "sums open"]
+
+
 def test_a_stage_in_one_process_runs_in_the_commands_own_with_whole_tasks(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
