@@ -30,7 +30,7 @@ class Vllm:
         if find_spec("vllm") is None:
             raise StoreError(
                 f"client vllm needs vLLM, which is not installed here: {INSTALL}, or serve the model and "
-                "set judge.client to openai (docs/judges-servers.md)"
+                "set judge.client to openai (docs/judge-servers.md)"
             )
         self.model = model
         self._engine = settings.engine
