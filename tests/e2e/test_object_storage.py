@@ -53,4 +53,6 @@ def test_a_store_on_s3_holds_the_same_tables_and_answers_sql(mined: Path, s3: st
     assert counted.stdout.split() == ["n", "12"], counted.stderr
     assert "forgot 'cut-in'" in run("forget", "cut-in", "--store", s3).stdout
     again = run("run", str(SAMPLES), "--store", s3)
-    assert again.stderr.count("0 computed, 12 up to date") == 6
+    told = [line for line in again.stderr.splitlines() if " computed, " in line]
+    assert len(told) > 5
+    assert all(" 0 computed, 12 up to date" in line for line in told), again.stderr
