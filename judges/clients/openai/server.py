@@ -123,7 +123,7 @@ class Server:
                         raise Trouble(Kind.PASSING, f"the reply does not end after {_LONGEST_REPLY} bytes")
                 return reply.status, reply.headers, bytes(content)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise self._discreet(Trouble(Kind.UNREACHABLE, f"no connection: {error}")) from None
+            raise self._discreet(Trouble(Kind.UNREACHABLE, f"no connection: {_cause(error)}")) from None
         except TimeoutError:
             raise Trouble(Kind.PASSING, f"no answer within {timeout_s:.0f} s") from None
         except aiohttp.ClientError as error:
@@ -148,6 +148,12 @@ def _checked_url(base_url: str) -> str:
     if url.scheme not in ("http", "https") or not host:
         raise StoreError(f"clients.base_url is {base_url!r}: {form}")
     return url.geturl().rstrip("/")
+
+
+def _cause(error: aiohttp.ClientError) -> str:
+    """Why there is no connection, in the system's words where it has some."""
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if isinstance(number, int) and number > 0 else str(error)
 
 
 def _is_local(base_url: str) -> bool:
