@@ -22,7 +22,7 @@ from pydantic import (
 from schemas.verdicts import CONTENT_AXES, Axis
 from store.stage import StageConfig
 
-ClientName = Literal["none", "heuristic", "mock", "recorded"]
+ClientName = Literal["none", "heuristic", "mock", "openai", "recorded", "vllm"]
 """The clients there are: one module of judges/clients each."""
 
 
@@ -122,10 +122,16 @@ class ClientSettings(BaseModel):
     """Environment variable with the key, if the server wants one."""
     concurrency: PositiveInt = 64
     """Requests in flight at once."""
-    deadline_s: PositiveFloat = 120.0
+    timeout_s: PositiveFloat = 120.0
+    """Time one try of a request may take, seconds."""
+    deadline_s: PositiveFloat = 600.0
     """Time one request may take with all its retries, seconds."""
     retries: NonNegativeInt = 5
-    """Retries after 429, 5xx, timeouts and cut connections."""
+    """Retries after 5xx, timeouts and cut connections; after 429 a request is sent again until the deadline."""
+    gone_after: PositiveInt = 10
+    """Dialogues in a row that a server answers nothing for, before it counts as gone and the run stops."""
+    engine: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    """Arguments of `vllm.LLM` beside the model (client `vllm`): `max_model_len`, `tensor_parallel_size` ..."""
     prompts: Path | None = None
     """Folder of templates that take the place of those of the same name; what they say is part of the fingerprint."""
     answers: Path | None = None
