@@ -22,7 +22,7 @@ from schemas.verdicts import CONTENT_AXES, DOES_NOT_APPLY
 # Scripts without spaces are cut after their own punctuation, so that a pause can follow a sentence.
 _WORD = r"[^\s。！？、]+[。！？、]*[\"'”’」』)]*|[。！？、]+"
 _SENTENCE_END = r"[.?!…。！？][\"'”’」』)\]]*$"
-_NO_REPLY = ("rejected", "failed", "over_budget")
+_NOT_WRITTEN = ("failed", "over_budget")
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,19 @@ def choose_replies(issues: pl.DataFrame, rewrites: pl.DataFrame, verdicts: pl.Da
         .then(None)
         .when(pl.col("rewrite") == "rewritten")
         .then(pl.lit(NoPair.EMPTY.value))
-        .when(pl.col("rewrite").is_in(_NO_REPLY))
+        .when(pl.col("rewrite") == "rejected")
+        .then("no_rewrite")
+        # Nobody looked at these: a reply that the log holds is still one, unchecked.
+        .when(pl.col("rewrite").is_in(_NOT_WRITTEN) & pl.col("status_reason").is_not_null())
         .then("no_rewrite")
         .otherwise("status_reason")
     )
     is_logged = pl.col("status_reason").is_null() & pl.col("reply_text").is_null()
     # What was judged is the whole turn, so a part of it is as good as unchecked.
     is_whole = pl.col("log_end") == pl.col("model_end")
-    is_adequate = (pl.col("rewrite") == "adequate").fill_null(pl.col("is_sound").fill_null(value=False)) & is_whole
+    nobody_looked = pl.col("rewrite").is_null() | pl.col("rewrite").is_in(_NOT_WRITTEN)
+    is_sound = pl.when(nobody_looked).then(pl.col("is_sound").fill_null(value=False))
+    is_adequate = is_sound.otherwise(pl.col("rewrite") == "adequate") & is_whole
     return (
         issues.join(written, on=["dialogue_id", "issue_id", "pair_type"], how="left", maintain_order="left")
         .join(_judged(verdicts, issues), on=["dialogue_id", "model_index"], how="left", maintain_order="left")

@@ -30,7 +30,7 @@ def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, with a wide terminal's width."""
     wide = {**os.environ, "COLUMNS": "180"}
     return subprocess.run(
-        command(*arguments), cwd=cwd, env=wide, capture_output=True, text=True, check=False, timeout=300
+        command(*arguments), cwd=cwd, env=wide, capture_output=True, text=True, check=False, timeout=900
     )
 
 

@@ -218,14 +218,21 @@ def test_part_of_a_judged_reply_is_unchecked() -> None:
     assert (ms(row["chosen_log_end_s"]), row["reply_check"]) == (14_500, "unchecked")
 
 
-@pytest.mark.parametrize("status", ["rejected", "failed", "over_budget"])
-def test_what_the_rewriter_could_not_mend_says_why(status: str) -> None:
+def test_what_the_rewriter_could_not_mend_says_why() -> None:
     log, fault, model = cut_in()
     log.judged = {model: GOOD}
-    log.rewrites = [Rewrite(fault, status, reason="same_as_original")]
+    log.rewrites = [Rewrite(fault, "rejected", reason="same_as_original")]
     (row,) = pairs_of(log)
     assert (row["status"], row["status_reason"]) == ("needs_rewrite", "same_as_original")
-    assert (row["reply_check"], row["rewrite_status"], row["chosen_log_start_s"]) == (None, status, None)
+    assert (row["reply_check"], row["rewrite_status"], row["chosen_log_start_s"]) == (None, "rejected", None)
+
+
+@pytest.mark.parametrize("status", ["failed", "over_budget"])
+def test_what_the_rewriter_never_looked_at_keeps_its_logged_reply(status: str) -> None:
+    log, fault, _ = cut_in()
+    log.rewrites = [Rewrite(fault, status, reason="request_failed")]
+    (row,) = pairs_of(log)
+    assert (row["status"], row["reply_check"], row["rewrite_status"]) == ("ready", "unchecked", status)
 
 
 def test_rewrite_without_words_is_no_reply() -> None:

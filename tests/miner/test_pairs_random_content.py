@@ -116,14 +116,16 @@ def test_a_pair_is_ready_where_a_reply_may_be_used(log: Log) -> None:
             assert (row["chosen_log_start_s"], row["chosen_log_end_s"]) == (None, None)
             continue
         assert row["has_content"] == (row["content_issue_id"] is not None)
-        if rewrite is not None and rewrite.status != "adequate":
+        if rewrite is not None and rewrite.status == "rejected":
             assert (row["status"], row["status_reason"]) == ("needs_rewrite", rewrite.reason)
+        elif rewrite is not None and rewrite.status != "adequate" and not is_ready:
+            assert row["status_reason"] == rewrite.reason
         elif row["content_issue_id"]:
             assert row["status_reason"] in ("content_fault", "unfinished_request")
         elif is_ready:
             assert reply is not None
             judged = log.judged.get(reply, (None,))
-            vouched = rewrite is not None or None not in judged
+            vouched = (rewrite is not None and rewrite.status == "adequate") or None not in judged
             is_whole = ms(row["chosen_log_end_s"]) == reply.end
             assert row["reply_check"] == ("adequate" if vouched and is_whole else "unchecked")
 
