@@ -35,14 +35,17 @@ from rich.table import Table as RichTable
 from audio.asr import HEARD, RecogniserName, open_recogniser
 from audio.asr.given import given_words
 from miner.ingest.detect import open_source
+from miner.ingest.refs import Source
 from miner.ingest.tree import join
-from miner.mine import mine
+from miner.mine import FLOW, STEPS, mine
 from miner.settings import Settings
 from schemas.dialogues import DIALOGUES
 from schemas.words import WORDS
 from store.console import StageProgress
 from store.layout import Store
 from store.parts import read_rows
+from store.resolve import Resolver
+from store.runner import StageReport
 from store.settings import load_settings
 from store.sources import source_roots
 
@@ -83,9 +86,7 @@ class Bench:
         """`ingest` and `listen`, with one worker."""
         with StageProgress(quiet=True) as progress:
             source = open_source(logs)
-            reports, _ = mine(
-                self.store, self._settings([]), ["ingest", "listen"], run_name=None, source=source, progress=progress
-            )
+            reports, _ = self._mine({"ingest", "listen"}, self._settings([]), progress, source)
         self.quarantined = sum(sum(report.quarantined.values()) for report in reports)
 
     def transcribe(self, backend: str) -> tuple[pl.DataFrame, float, int]:
@@ -93,7 +94,7 @@ class Bench:
         settings = self._settings([f"transcribe.asr={backend}"])
         began = time.perf_counter()
         with StageProgress(quiet=True) as progress:
-            reports, tables = mine(self.store, settings, ["transcribe"], run_name=None, source=None, progress=progress)
+            reports, tables = self._mine({"transcribe"}, settings, progress)
         seconds = time.perf_counter() - began
         quarantined = self.quarantined + sum(sum(report.quarantined.values()) for report in reports)
         return read_rows(self.store, WORDS, tables.done(WORDS.name)), seconds, quarantined
@@ -101,7 +102,7 @@ class Bench:
     def dialogues(self) -> pl.DataFrame:
         """Rows of `dialogues`."""
         with StageProgress(quiet=True) as progress:
-            _, tables = mine(self.store, self._settings([]), [], run_name=None, source=None, progress=progress)
+            _, tables = self._mine(set(), self._settings([]), progress)
         return read_rows(self.store, DIALOGUES, tables.done(DIALOGUES.name))
 
     def given(self) -> pl.DataFrame:
@@ -112,6 +113,12 @@ class Bench:
             path = join(roots[row["source_id"]], row["words_path"])
             words.append(given_words(path).with_columns(pl.lit(row["dialogue_id"]).alias("dialogue_id")))
         return pl.concat(words)
+
+    def _mine(
+        self, stages: set[str], settings: Settings, progress: StageProgress, source: Source | None = None
+    ) -> tuple[list[StageReport], Resolver]:
+        steps = [step for step in STEPS if step.stage.name in stages]
+        return mine(self.store, settings, steps, flow=FLOW, run_name=None, source=source, progress=progress)
 
     def _settings(self, more: Sequence[str]) -> Settings:
         return load_settings(Settings, None, ["execution.workers=1", *self.settings, *more])

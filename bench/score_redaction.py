@@ -180,7 +180,7 @@ def hidden(some: Sequence[Line]) -> list[list[str | None]]:
     for line in some:
         for word in line.words:
             rows.append(
-                (line.language, "user", len(rows), word, began, began + 0.3, "given", None, None, None, "given")
+                (line.language, "user", len(rows), word, began, began + 0.3, "given", None, None, None, None, "given")
             )
             began += 0.4
         began += 10.0
