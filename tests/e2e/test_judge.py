@@ -21,14 +21,14 @@ RULE = {
 
 
 @pytest.fixture
-def store(mined: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(mined, tmp_path / "store"))
+def store(unheard: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(unheard, tmp_path / "store"))
 
 
 def judge_settings(folder: Path) -> list[str]:
     rules = folder / "rules.jsonl"
     rules.write_text(json.dumps(RULE), encoding="utf-8")
-    return ["--set", "judge.client=mock", "--set", f"clients.answers={rules}"]
+    return ["--set", "transcribe.asr=given", "--set", "judge.client=mock", "--set", f"clients.answers={rules}"]
 
 
 def test_run_with_a_judge_finds_faults_of_content_and_computes_nothing_else(store: Path, tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_run_with_a_judge_finds_faults_of_content_and_computes_nothing_else(stor
     assert done.returncode == 0, done.stderr
     assert "1 A helpfulness" in done.stdout
     assert "no judge is configured" not in done.stdout
-    assert [line.split()[0] for line in done.stderr.splitlines() if "13 computed" in line] == ["judge", "flag"]
+    assert [line.split()[0] for line in done.stderr.splitlines() if "13 computed" in line] == ["judge", "flag", "pairs"]
     (issue,) = ask(store, "FROM issues WHERE issue_type = 'A'")
     assert (issue["dialogue_id"], issue["subtype"], issue["turn_index"]) == ("cut-off", "helpfulness", 3)
     kinds = ask(store, "SELECT issue_type, count(*) AS n FROM issues GROUP BY ALL ORDER BY 1")
@@ -50,7 +50,7 @@ def test_run_with_a_judge_finds_faults_of_content_and_computes_nothing_else(stor
 
 
 def test_without_a_judge_run_says_so_and_the_stage_says_what_to_set(store: Path) -> None:
-    done = run("run", "--store", str(store))
+    done = run("run", "--store", str(store), "--asr", "given")
     assert done.returncode == 0, done.stderr
     assert "no judge is configured, so no content faults (type A) are looked for" in done.stdout
     assert "judge" not in done.stderr
@@ -61,7 +61,7 @@ def test_without_a_judge_run_says_so_and_the_stage_says_what_to_set(store: Path)
 
 def test_faults_of_an_earlier_judge_stay_when_a_later_run_names_none(store: Path, tmp_path: Path) -> None:
     run("run", "--store", str(store), *judge_settings(tmp_path))
-    run("run", "--store", str(store), "--set", "flag.max_score=0")
+    run("run", "--store", str(store), "--asr", "given", "--set", "flag.max_score=0")
     assert len(ask(store, "FROM issues WHERE issue_type = 'A'")) == 1, "it is problematic all the same"
     assert Store.open(str(store)).list("cache") == [], "a mock's answers cost nothing and are not kept"
 

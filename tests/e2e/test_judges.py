@@ -29,10 +29,10 @@ nobody,3,,tone,4,ann
 
 
 @pytest.fixture(scope="module")
-def store(mined: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def store(unheard: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample logs, judged in the run `default` and, by other rules and another seed, in `again`."""
     folder = tmp_path_factory.mktemp("judged")
-    judged = Path(shutil.copytree(mined, folder / "store"))
+    judged = Path(shutil.copytree(unheard, folder / "store"))
     for name, rules, seed in (("default", RULES, 0), ("again", RULES[1:], 1)):
         answers = folder / f"{name}.jsonl"
         answers.write_text("".join(json.dumps({"justification": "", **rule}) + "\n" for rule in rules))
@@ -129,8 +129,8 @@ def test_the_judge_beside_the_detector(store: Path) -> None:
 
 
 @pytest.mark.slow
-def test_without_verdicts_it_says_what_to_do(mined: Path, labels: Path) -> None:
+def test_without_verdicts_it_says_what_to_do(unheard: Path, labels: Path) -> None:
     for command in (["calibrate", str(labels)], ["agree", "--against", "default"], ["timing"]):
-        done = run("judges", *command, "--store", str(mined))
+        done = run("judges", *command, "--store", str(unheard))
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
         assert "has no verdicts: set judge.client and run `duplex-miner judge`" in done.stderr

@@ -16,14 +16,14 @@ GO_ON = {"instead_of": "warm air", "improved_response": "Sorry, go on, what does
 
 
 @pytest.fixture
-def store(mined: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(mined, tmp_path / "store"))
+def store(unheard: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(unheard, tmp_path / "store"))
 
 
 def settings(folder: Path, *rules: dict[str, object], judge: bool = True) -> list[str]:
     path = folder / "rules.jsonl"
     path.write_text("".join(json.dumps(rule) + "\n" for rule in rules), encoding="utf-8")
-    clients = ["--set", "rewrite.client=mock", "--set", f"clients.answers={path}"]
+    clients = ["--set", "transcribe.asr=given", "--set", "rewrite.client=mock", "--set", f"clients.answers={path}"]
     return [*clients, "--set", "judge.client=mock"] if judge else clients
 
 
@@ -69,7 +69,7 @@ def test_a_reply_that_cannot_be_said_makes_no_new_reply_and_names_its_rule(store
 
 
 def test_without_a_rewriter_run_says_so_and_the_stage_says_what_to_set(store: Path) -> None:
-    done = run("run", "--store", str(store))
+    done = run("run", "--store", str(store), "--asr", "given")
     assert done.returncode == 0, done.stderr
     assert "no rewriter is configured, so no replies are written" in done.stdout
     assert ask(store, "FROM rewrites") == []
