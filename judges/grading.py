@@ -12,8 +12,8 @@ from judges.clients import Client
 from judges.dialogue import Dialogue
 from judges.ladder import Ask, Outcome, climb
 from judges.rubric import Lacking, Rubric
-from judges.sound import Clip, Sound
 from judges.settings import TranscriptConfig
+from judges.sound import Clip, Sound
 from judges.transcript import Transcript, transcript
 from schemas.verdicts import Axis, Unscored
 

@@ -48,8 +48,8 @@ class Judge(Stage):
     """Puts every utterance of the model to a judge and writes down its grades, or why there are none.
 
     Requests wait on a server far more than they work here, so all of a task's are in flight together, and what is
-    answered is kept in ``store``. ``sources`` says where the source of each ``source_id`` lies now, for judges that hear.
-    Raises StoreError for templates or files that cannot be used, and for a client that cannot hear what it is to.
+    answered is kept in ``store``. ``sources`` says where the source of each ``source_id`` lies now, for judges that
+    hear. Raises StoreError for templates or files that cannot be used, and for a client that cannot hear.
     """
 
     name = "judge"
@@ -83,8 +83,8 @@ class Judge(Stage):
         self.sources = dict(sources or {})
         if config.audio != "off":
             self.told = (
-                f"judge.audio is {config.audio}: sound of the logs, the user's voice in it, is sent to the judge's server "
-                "(clients.base_url)"
+                f"judge.audio is {config.audio}: sound of the logs, the user's voice in it, is sent to the judge's "
+                "server (clients.base_url)"
             )
         self._client: Client | None = None
 

@@ -40,7 +40,8 @@ class Ask(Generic[T]):
 class Outcome(Generic[T]):
     """What came of an ask: a value, or ``failure`` and what was written instead.
 
-    ``key``: of the ask's own request (`Request.key`). Tokens and latency are summed over its tries; ``cached``: no try cost anything.
+    ``key``: of the ask's own request (`Request.key`). Tokens and latency are summed over its tries; ``cached``: no try
+    cost anything.
     """
 
     key: str

@@ -61,8 +61,8 @@ class JudgeConfig(StageConfig):
     transcript: TranscriptConfig = TranscriptConfig()
     """How much of a dialogue is shown."""
     audio: Literal["off", "turn", "dialogue"] = "off"
-    """Sound that is sent to the judge, the user's voice in it: `off`: none; `turn`: each turn with what surrounds it, in a
-    request of its own; `dialogue`: the talk from its start. Client `openai` with a model that takes audio."""
+    """Sound that is sent to the judge, the user's voice in it (client `openai`, a model that takes audio): `off`: none;
+    `turn`: each turn with what surrounds it, in a request of its own; `dialogue`: the talk from its start."""
     audio_around_s: NonNegativeFloat = 5.0
     """Sound before and after the turn (`turn`), seconds."""
     audio_max_s: Annotated[float, Field(ge=1)] = 120.0

@@ -50,7 +50,10 @@ class Clip:
 
 
 class Sound:
-    """Cuts clips for the dialogues of a batch: ``headers``, rows of ``dialogues``; ``sources``, where each source lies."""
+    """Cuts clips for the dialogues of a batch: ``headers``, its rows of ``dialogues``.
+
+    ``sources``: where the source of each ``source_id`` lies.
+    """
 
     def __init__(self, headers: pl.DataFrame, sources: Mapping[str, str], config: JudgeConfig) -> None:
         self._rows = {row["dialogue_id"]: row for row in headers.select(_HEADER).iter_rows(named=True)}
@@ -82,15 +85,20 @@ class Sound:
 def spans(
     dialogue: Dialogue, ask: Sequence[int], duration_s: float, config: JudgeConfig
 ) -> dict[tuple[int, ...], Span]:
-    """Which seconds of the log go along with a request about which turns, as ``judge.audio`` says."""
+    """Which seconds of the log go along with a request about which turns, as ``judge.audio`` says.
+
+    A long turn gets less around it, and one that is too long alone loses its end.
+    """
     most_s = config.audio_max_s
     if config.audio == "dialogue":
         return {tuple(ask): (0.0, min(duration_s, most_s))}
     turns = {turn.index: turn for turn in dialogue.turns}
-    found = {}
+    found: dict[tuple[int, ...], Span] = {}
     for index in ask:
-        start_s = max(0.0, turns[index].start_s - config.audio_around_s)
-        end_s = min(duration_s, turns[index].end_s + config.audio_around_s, start_s + most_s)
+        turn = turns[index]
+        around_s = min(config.audio_around_s, max(0.0, most_s - (turn.end_s - turn.start_s)) / 2)
+        start_s = max(0.0, turn.start_s - around_s)
+        end_s = min(duration_s, turn.end_s + around_s, start_s + most_s)
         found[index,] = (start_s, end_s)
     return found
 
