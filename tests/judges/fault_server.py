@@ -1,8 +1,8 @@
 """An OpenAI-compatible server that goes wrong on request: a real process, spoken to over HTTP.
 
 It grades the turns it is asked about, unless the transcript says `fault NAME TIMES`: then the first TIMES answers about
-that request go wrong in that way; the same asked again for what an answer lacked is that request still. It prints a line
-of JSON for its port and for each request that comes or is answered, with what sound came along.
+that request go wrong in that way; the same asked again for what an answer lacked is that request still. It prints a
+line of JSON for its port and for each request that comes or is answered, with what sound came along.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ STRANGE: dict[str, Callable[[asyncio.StreamWriter], Awaitable[bool]]] = {"slow":
 
 
 def parts_of(content: Any) -> tuple[str, list[dict[str, object]]]:
-    """The text of a message, and what its sounds are: each is read as a WAV, and the loudest sample of a channel told."""
+    """The text of a message, and what its sounds are: each is read as a WAV, with the loudest sample of a channel."""
     if isinstance(content, str):
         return content, []
     sounds: list[dict[str, object]] = []
