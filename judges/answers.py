@@ -118,11 +118,12 @@ class Given:
 class Reading:
     """What an answer gives: grades by (turn, axis) of those asked for, and notes on what was odd about it.
 
-    A (turn, axis) graded twice and differently is not among the grades.
+    A (turn, axis) graded twice and differently is ``contradicted`` and not among the grades.
     """
 
     grades: dict[tuple[int, Axis], Given]
     notes: tuple[str, ...] = ()
+    contradicted: frozenset[tuple[int, Axis]] = frozenset()
 
 
 @cache
@@ -165,7 +166,8 @@ def read_grades(text: str, ask: Collection[int], axes: tuple[Axis, ...], per_cal
     notes = [f"dropped grades that were not asked for, of turns {sorted(strangers)[:20]}"] if strangers else []
     notes += ["some turns were graded twice"] if doubles else []
     notes += [f"contradicted itself on turns {sorted({turn for turn, _ in unsure})[:20]}"] if unsure else []
-    return Reading({key: given for key, given in grades.items() if key not in unsure}, tuple(notes))
+    sure = {key: given for key, given in grades.items() if key not in unsure}
+    return Reading(sure, tuple(notes), frozenset(unsure))
 
 
 def read_json(text: str, model: type[AnswerT]) -> AnswerT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,7 @@ from judges.dialogue import dialogues_of
 from judges.grading import Verdict, grade
 from judges.rubric import Rubric
 from judges.settings import ClientSettings, JudgeConfig
+from judges.sound import Sound
 from judges.templates import Templates
 from schemas.dialogues import DIALOGUES
 from schemas.ids import bytes_hash
@@ -25,7 +27,8 @@ NO_JUDGE = (
     "no judge is configured, so no content faults (type A) are looked for: "
     "set judge.client (docs/judge.md) and run again"
 )
-
+_CAN_HEAR = frozenset({"openai"})
+"""Clients that send sound along."""
 
 DIALOGUES_PER_SLOT = 8
 """Dialogues of a task for each request in flight: enough that the slow end of a task does not count, and no more, since
@@ -45,25 +48,44 @@ class Judge(Stage):
     """Puts every utterance of the model to a judge and writes down its grades, or why there are none.
 
     Requests wait on a server far more than they work here, so all of a task's are in flight together, and what is
-    answered is kept in ``store``. Raises StoreError for templates or files that cannot be used.
+    answered is kept in ``store``. ``sources`` says where the source of each ``source_id`` lies now, for judges that
+    hear. Raises StoreError for templates or files that cannot be used, and for a client that cannot hear.
     """
 
     name = "judge"
-    version = 1
+    version = 2
     reads = (DIALOGUES, TURNS)
     writes = VERDICTS
     in_one_process = True
 
     config: JudgedBy
 
-    def __init__(self, config: JudgeConfig, clients: ClientSettings, *, store: Store) -> None:
+    def __init__(
+        self,
+        config: JudgeConfig,
+        clients: ClientSettings,
+        *,
+        store: Store,
+        sources: Mapping[str, str] | None = None,
+    ) -> None:
         if config.client == "none":
             raise StoreError(NO_JUDGE)
+        if config.audio != "off" and config.client not in _CAN_HEAR:
+            raise StoreError(
+                f"judge.audio is {config.audio}, and the client {config.client} cannot hear: set judge.client to "
+                f"{' or '.join(sorted(_CAN_HEAR))} with a model that takes audio, or judge.audio to off"
+            )
         self.rubric = Rubric.of(config, Templates.load(clients.prompts))
         super().__init__(JudgedBy(**dict(config), prompts=self.rubric.version, answers=answers_hash(clients)))
         self.clients = clients
         self.batch_size = max(32, DIALOGUES_PER_SLOT * clients.concurrency)
         self.store = store
+        self.sources = dict(sources or {})
+        if config.audio != "off":
+            self.told = (
+                f"judge.audio is {config.audio}: sound of the logs, the user's voice in it, is sent to the judge's "
+                "server (clients.base_url)"
+            )
         self._client: Client | None = None
 
     def open(self) -> None:
@@ -79,7 +101,8 @@ class Judge(Stage):
         """Judge the dialogues of a batch. Raises ServerGoneError."""
         assert self._client is not None
         dialogues = list(dialogues_of(batch[DIALOGUES], batch[TURNS]))
-        verdicts = asyncio.run(grade(self._client, self.rubric, dialogues))
+        sound = None if self.config.audio == "off" else Sound(batch[DIALOGUES], self.sources, self.config)
+        verdicts = asyncio.run(grade(self._client, self.rubric, dialogues, sound))
         rows = [_row(verdict, self._client) for verdict in verdicts]
         times = batch[TURNS].select("dialogue_id", "turn_index", pl.col("start_s").alias("t_s"), "end_s")
         frame = pl.DataFrame(rows, schema={k: t for k, t in VERDICTS.schema.items() if k not in ("t_s", "end_s")})
@@ -95,6 +118,7 @@ def _row(verdict: Verdict, client: Client) -> dict[str, Any]:
         "unscored": verdict.unscored,
         "judge": client.name,
         "judge_model": client.model,
+        "note": verdict.note,
     }
     if given is not None:
         row |= {
@@ -108,7 +132,7 @@ def _row(verdict: Verdict, client: Client) -> dict[str, Any]:
         row |= {
             "raw_text": outcome.raw_text if given is None else None,
             "note": "; ".join(notes) or None,
-            "request": outcome.request.key(client.model),
+            "request": outcome.key,
             "prompt_tokens": outcome.prompt_tokens,
             "completion_tokens": outcome.completion_tokens,
             "latency_s": outcome.latency_s,

@@ -1,7 +1,8 @@
 """The repair ladder, for many requests at once and for any kind of answer.
 
 Readable: done. Cut off by length (endless whitespace too): once more with more tokens. Not readable: one more request
-that shows the answer and what is wrong with it. Else there is no value, and what was written is kept.
+that shows the answer and what is wrong with it. Else there is no value, and what was written is kept; a later, longer
+request that does not fit the model leaves the fault of the answer before it standing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Generic, TypeVar
 
 from judges.answers import UnreadableError
 from judges.clients import Answer, Client, Message, Request
+from judges.clients.too_long import TOO_LONG
 from judges.templates import Templates
 from schemas.verdicts import Unscored
 
@@ -38,10 +40,11 @@ class Ask(Generic[T]):
 class Outcome(Generic[T]):
     """What came of an ask: a value, or ``failure`` and what was written instead.
 
-    ``request`` is the ask's own. Tokens and latency are summed over its tries; ``cached``: no try cost anything.
+    ``key``: of the ask's own request (`Request.key`). Tokens and latency are summed over its tries; ``cached``: no try
+    cost anything.
     """
 
-    request: Request
+    key: str
     value: T | None = None
     failure: Unscored | None = None
     raw_text: str | None = None
@@ -61,18 +64,22 @@ class Outcome(Generic[T]):
 
 @dataclass
 class _Climber(Generic[T]):
-    """One ask on its way: the request to send next, and the rungs it has used."""
+    """One ask on its way: the request to send next, and the rungs it has used.
+
+    ``unread``: why its last answer could not be read, and what was written.
+    """
 
     ask: Ask[T]
     next: Request | None
     outcome: Outcome[T]
     longer: bool = False
     repaired: bool = False
+    unread: tuple[Unscored, str] | None = None
 
 
 async def climb(client: Client, asks: Sequence[Ask[T]], templates: Templates) -> list[Outcome[T]]:
     """Ask everything, in at most four rounds, and give the outcomes in the order of the asks."""
-    climbers = [_Climber(ask, ask.request, Outcome[T](ask.request)) for ask in asks]
+    climbers = [_Climber(ask, ask.request, Outcome[T](ask.request.key(client.model))) for ask in asks]
     while going := [(climber, climber.next) for climber in climbers if climber.next is not None]:
         answers = await client.answer([request for _, request in going])
         for (climber, request), answer in zip(going, answers, strict=True):
@@ -85,22 +92,25 @@ def _step(climber: _Climber[T], sent: Request, answer: Answer, templates: Templa
     """Take in an answer. Returns the request to send next, or none when the outcome stands."""
     outcome = climber.outcome
     if answer.text is None:
-        outcome.failure = Unscored.REQUEST_FAILED
+        too_long = answer.finish_reason == TOO_LONG
         outcome.notes.append(answer.error or "the request failed")
+        outcome.failure = Unscored.TOO_LONG if too_long else Unscored.REQUEST_FAILED
+        if too_long and climber.unread is not None:
+            outcome.failure, outcome.raw_text = climber.unread
         return None
     text = answer.text.encode("utf-8", "replace").decode()  # half a surrogate pair can be neither stored nor sent
     try:
         outcome.value = climber.ask.read(text)
     except UnreadableError as error:
         cut_off = answer.finish_reason == "length"
+        climber.unread = (Unscored.CUT_OFF if cut_off else error.why, text[:RAW_CHARS])
         if cut_off and not climber.longer:
             climber.longer = True
             return replace(sent, max_tokens=sent.max_tokens * MORE_TOKENS)
         if not cut_off and not climber.repaired:
             climber.repaired = True
             return _repair(sent, text, error, templates)
-        outcome.failure = Unscored.CUT_OFF if cut_off else error.why
-        outcome.raw_text = text[:RAW_CHARS]
+        outcome.failure, outcome.raw_text = climber.unread
         outcome.notes.append(str(error))
     return None
 

@@ -52,7 +52,7 @@ class Rewrite(Stage):
     """
 
     name = "rewrite"
-    version = 1
+    version = 2
     reads = (DIALOGUES, TURNS, TIMING_EVENTS)
     optional_reads = (CONTENT_ISSUES, VERDICTS)
     writes = REWRITES

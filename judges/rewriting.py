@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -21,6 +21,11 @@ from schemas.verdicts import Unscored
 
 _COMPARED = 2000
 """Words that are compared: loops of the model can be very long."""
+
+_NO_ANSWER: Mapping[Unscored | None, NoRewrite] = {
+    Unscored.REQUEST_FAILED: NoRewrite.REQUEST_FAILED,
+    Unscored.TOO_LONG: NoRewrite.TOO_LONG,
+}
 
 Status = Literal["rewritten", "adequate", "rejected", "failed", "over_budget"]
 
@@ -112,8 +117,7 @@ def _judged(fault: Fault, outcome: Outcome[Written], rewriter: Rewriter) -> Rewr
     """What an answer makes of a fault."""
     written = outcome.value
     if written is None:
-        lost = outcome.failure is Unscored.REQUEST_FAILED
-        reason = NoRewrite.REQUEST_FAILED if lost else NoRewrite.UNPARSABLE
+        reason = _NO_ANSWER.get(outcome.failure, NoRewrite.UNPARSABLE)
         return Rewritten(fault, "failed", reason, "; ".join(outcome.notes) or None, tries=(outcome,))
     original = "" if fault.reply is None else fault.reply.text
     share = edit_share(original, written.improved_response, _tag(fault, rewriter)) if original else None

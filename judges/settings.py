@@ -60,6 +60,13 @@ class JudgeConfig(StageConfig):
     """Raise it to ask again where no answer came; answers that did come are kept and cost nothing."""
     transcript: TranscriptConfig = TranscriptConfig()
     """How much of a dialogue is shown."""
+    audio: Literal["off", "turn", "dialogue"] = "off"
+    """Sound that is sent to the judge, the user's voice in it (client `openai`, a model that takes audio): `off`: none;
+    `turn`: each turn with what surrounds it, in a request of its own; `dialogue`: the talk from its start."""
+    audio_around_s: NonNegativeFloat = 5.0
+    """Sound before and after the turn (`turn`), seconds."""
+    audio_max_s: Annotated[float, Field(ge=1)] = 120.0
+    """Longest sound of one request, seconds; what lies beyond is judged by its transcript."""
 
 
 class FlagConfig(StageConfig):

@@ -10,7 +10,7 @@ from store.chain import Site, Step
 
 
 def _judge(settings: JudgeSettings, site: Site) -> Judge:
-    return Judge(settings.judge, settings.clients, store=site.store)
+    return Judge(settings.judge, settings.clients, store=site.store, sources=site.roots)
 
 
 def _flag(settings: JudgeSettings, site: Site) -> Flag:

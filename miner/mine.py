@@ -89,8 +89,8 @@ def mine(
             if taken_in is not None:
                 reports.append(_take_in(runner, settings, taken_in))
             for stage in made:
-                if isinstance(stage, Transcribe):
-                    progress.note(stage.choice.told)
+                if stage.told:
+                    progress.note(stage.told)
                 reports.append(runner.run_stage(stage))
         finally:
             engine.close()

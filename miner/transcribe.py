@@ -99,6 +99,7 @@ class Transcribe(Stage):
         chosen = {"asr": choice.name, "model": None, "weights": choice.identity, "package": choice.package_version}
         super().__init__(HeardBy.model_validate(config.model_dump(include=_matters(config, choice)) | chosen))
         self.choice = choice
+        self.told = choice.told
         self.sources = dict(sources)
         self.how = how or HowToRun()
         if choice.name == GIVEN:

@@ -62,6 +62,7 @@ class NoPair(StrEnum):
     UNPARSABLE = "unparsable"
     REQUEST_FAILED = "request_failed"
     NO_USER_WORDS = "no_user_words"
+    TOO_LONG = "too_long"
 
 
 class WordDoubt(StrEnum):

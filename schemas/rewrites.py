@@ -20,6 +20,7 @@ class NoRewrite(StrEnum):
     UNPARSABLE = "unparsable"
     REQUEST_FAILED = "request_failed"
     NO_USER_WORDS = "no_user_words"
+    TOO_LONG = "too_long"
 
 
 STATUS = ("rewritten", "adequate", "rejected", "failed", "over_budget")

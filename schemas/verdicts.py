@@ -44,6 +44,7 @@ class Unscored(StrEnum):
     TOO_LONG = "too_long"
     ABSTAINED = "abstained"
     NO_WORDS = "no_words"
+    AUDIO_MISSING = "audio_missing"
 
 
 VERDICTS = Table(

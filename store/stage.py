@@ -79,6 +79,8 @@ class Stage(ABC):
     writes: ClassVar[Table]
     batch_size: int = 1024
     """Dialogues per task: many for columnar stages, few for stages that take seconds a dialogue."""
+    told: str = ""
+    """What a person should know of how the work will be done, one line; printed before it begins."""
     in_one_process: ClassVar[bool] = False
     """Its tasks run one after another in the command's own process: for stages that wait on others more than they
     work, and do many things at once within a task."""

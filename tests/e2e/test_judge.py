@@ -10,6 +10,7 @@ import pytest
 
 from store.layout import Store
 from tests.e2e.command import ask, run, tables
+from tests.judges.servers import fault_server
 
 RULE = {
     "contains": "warm air",
@@ -75,3 +76,20 @@ def test_settings_of_all_rooms_are_checked_together(tmp_path: Path) -> None:
     for key in ("detect.no_response_ms", "judge.axes", "flag.axes", "clients.concurrency", "judge.base_url"):
         assert f"  {key}: " in done.stderr
     assert done.stderr.startswith("error: 5 wrong settings")
+
+
+def test_a_judge_that_hears_gets_the_sound_of_the_logs_and_run_says_so(unheard: Path, tmp_path: Path) -> None:
+    store = shutil.copytree(unheard, tmp_path / "store")
+    with fault_server() as server:
+        asked = ["--asr", "given", "--set", "judge.client=openai", "--set", "judge.model=tiny"]
+        asked += ["--set", "judge.audio=turn", "--set", f"clients.base_url={server.url}"]
+        done = run("run", "--store", str(store), *asked)
+        came = server.came()
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("judge.audio is turn: sound of the logs, the user's voice in it, is sent to") == 1
+    scored = ask(store, "FROM verdicts WHERE score IS NOT NULL")
+    assert {row["dialogue_id"] for row in scored} == {"cut-off", "off-topic"}, "the logs that came with words"
+    assert len(came) == len(scored)
+    assert all(len(said["sounds"]) == len(said["turns"]) == 1 for said in came)
+    done = run("run", "--store", str(store), "--asr", "given", "--set", "judge.client=recorded", *asked[6:8])
+    assert (done.returncode, done.stderr.count("the client recorded cannot hear")) == (2, 1)

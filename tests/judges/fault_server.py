@@ -1,17 +1,22 @@
 """An OpenAI-compatible server that goes wrong on request: a real process, spoken to over HTTP.
 
 It grades the turns it is asked about, unless the transcript says `fault NAME TIMES`: then the first TIMES answers about
-that request go wrong in that way. It prints a line of JSON for its port and for each request that comes or is answered.
+that request go wrong in that way; the same asked again for what an answer lacked is that request still. It prints a
+line of JSON for its port and for each request that comes or is answered, with what sound came along.
 """
 
 from __future__ import annotations
 
 import argparse
+import array
 import asyncio
+import base64
 import hashlib
+import io
 import json
 import re
 import sys
+import wave
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -102,11 +107,12 @@ class Server:
             writer.write(Reply(200, {"data": []}).raw())
             return True
         asked = json.loads(content)
-        prompt = asked["messages"][1]["content"]
-        name = hashlib.sha256(prompt.encode()).hexdigest()[:12]
+        prompt, sounds = parts_of(asked["messages"][1]["content"])
+        name = hashlib.sha256(prompt.partition("\n\nAgain: ")[0].encode()).hexdigest()[:12]
         self.came[name] += 1
         format_type = asked.get("response_format", {}).get("type", "none")
-        say(came=name, times=self.came[name], format=format_type, keys=sorted(asked))
+        heard = {"turns": turns_of(prompt), "sounds": sounds} if sounds else {}
+        say(came=name, times=self.came[name], format=format_type, keys=sorted(asked), **heard)
         found = re.search(r"fault (\S+) (\d+)", prompt)
         fault = found.group(1) if found and self.came[name] <= int(found.group(2)) else ""
         stays = True
@@ -150,6 +156,23 @@ async def drip(writer: asyncio.StreamWriter) -> bool:
 
 
 STRANGE: dict[str, Callable[[asyncio.StreamWriter], Awaitable[bool]]] = {"slow": slow, "hang": hang, "drip": drip}
+
+
+def parts_of(content: Any) -> tuple[str, list[dict[str, object]]]:
+    """The text of a message, and what its sounds are: each is read as a WAV, with the loudest sample of a channel."""
+    if isinstance(content, str):
+        return content, []
+    sounds: list[dict[str, object]] = []
+    for part in content:
+        if part["type"] == "input_audio":
+            assert part["input_audio"]["format"] == "wav"
+            with wave.open(io.BytesIO(base64.b64decode(part["input_audio"]["data"], validate=True))) as file:
+                rate_hz, width = file.getframerate(), file.getsampwidth()
+                samples = array.array("h", file.readframes(file.getnframes()))
+                channels = [samples[i :: file.getnchannels()] for i in range(file.getnchannels())]
+            peaks = [max(map(abs, channel)) for channel in channels]
+            sounds.append({"rate_hz": rate_hz, "bytes": width, "seconds": len(channels[0]) / rate_hz, "peaks": peaks})
+    return "\n".join(part["text"] for part in content if part["type"] == "text"), sounds
 
 
 def turns_of(prompt: str) -> list[int]:

@@ -46,6 +46,13 @@ def test_what_was_answered_is_not_asked_again_and_says_so(store: Store) -> None:
     assert {v.outcome.prompt_tokens for v in after if v.outcome} == {100}
 
 
+def test_a_second_request_for_missing_turns_is_not_answered_with_the_first_answer(store: Store) -> None:
+    client = Scripted(lambda request: good(request) if request.purpose == "judge_again" else Answer('{"verdicts": []}'))
+    verdicts = judged(store, client)
+    assert all(verdict.given is not None for verdict in verdicts)
+    assert len(client.asked) == 28
+
+
 @pytest.mark.parametrize(
     "change",
     [{"seed": 1}, {"temperature": 0.5}, {"max_tokens": 99}, {"axes_per_call": "all"}],

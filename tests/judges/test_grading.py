@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judges.clients import Answer, Request, ServerGoneError
+from judges.clients.too_long import TOO_LONG
 from judges.dialogue import Dialogue
 from judges.grading import Verdict, grade
 from schemas.verdicts import Axis, Unscored
@@ -104,6 +105,37 @@ def test_a_request_that_fails_for_good_leaves_its_rows_unscored() -> None:
     assert verdicts[0].outcome.notes == ["500 after 5 retries"]
 
 
+def test_a_request_that_does_not_fit_the_model_says_so() -> None:
+    verdicts, _ = judged([Answer(None, TOO_LONG, "maximum context length is 100 tokens")])
+    assert set(scores(verdicts).values()) == {Unscored.TOO_LONG}
+    assert verdicts[0].outcome is not None
+    assert verdicts[0].outcome.notes == ["maximum context length is 100 tokens"]
+
+
+@pytest.mark.parametrize(
+    ("first", "why"),
+    [
+        (Answer('{"verdicts": [{"tu', "length"), Unscored.CUT_OFF),
+        (Answer("Rating: high"), Unscored.UNPARSABLE),
+        (Answer('{"rating": 4}'), Unscored.NOT_IN_SCHEMA),
+    ],
+)
+def test_where_only_the_longer_second_request_does_not_fit_the_first_answer_stands(
+    first: Answer, why: Unscored
+) -> None:
+    verdicts, asked = judged([first, Answer(None, TOO_LONG, "too many tokens")])
+    assert len(asked) == 2
+    assert set(scores(verdicts).values()) == {why}
+    outcome = verdicts[0].outcome
+    assert outcome is not None
+    assert (outcome.raw_text, outcome.notes) == (first.text, ["too many tokens"])
+
+
+def test_a_second_request_that_fails_otherwise_says_that_it_failed() -> None:
+    verdicts, _ = judged([Answer("{", "length"), Answer(None, "error", "500")])
+    assert set(scores(verdicts).values()) == {Unscored.REQUEST_FAILED}
+
+
 def only(*turns: int) -> Callable[[Request], Answer]:
     def script(request: Request) -> Answer:
         graded = json.loads(good_answer(request))["verdicts"]
@@ -131,6 +163,34 @@ def test_turns_graded_twice_and_differently_are_asked_for_again() -> None:
     assert "to evaluate: 1." in asked[1].messages[1].text
     verdicts, _ = judged([contradicting, contradicting])
     assert scores(verdicts) == {1: Unscored.MISSING_TURN, 3: 3, 5: 3}
+
+
+def contradict_all(request: Request) -> Answer:
+    graded = json.loads(good_answer(request))["verdicts"]
+    return Answer(json.dumps({"verdicts": [*graded, *(one | {"score": 0} for one in graded)]}))
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"), [(only(), "It says nothing of turn 3."), (contradict_all, "It grades turn 3 twice")]
+)
+def test_the_second_request_is_never_the_first_one_over_again(answer: Callable[[Request], Answer], says: str) -> None:
+    _, (first, second) = judged([answer, good])
+    assert first.key("m") != second.key("m")
+    assert (first.purpose, second.purpose) == ("judge", "judge_again")
+    assert second.messages[0] == first.messages[0]
+    before, after = first.messages[1].text, second.messages[1].text
+    assert after.startswith(before + "\n\n"), "they share their prefix"
+    assert says in after.removeprefix(before)
+    assert "each of the turns 1, 3, 5 exactly once" in after
+
+
+def test_of_several_axes_the_second_request_names_those_that_were_missing() -> None:
+    def without_tone_of_3(request: Request) -> Answer:
+        graded = json.loads(good_answer(request))["verdicts"]
+        return Answer(json.dumps({"verdicts": [one for one in graded if (one["turn"], one["axis"]) != (3, "tone")]}))
+
+    _, (_, second) = judged([without_tone_of_3, good], axes=["tone", "safety"], axes_per_call="all")
+    assert "It says nothing of turn 3 on tone.\nGrade turn 3 exactly once on each axis" in second.messages[1].text
 
 
 def test_grades_of_turns_that_do_not_exist_are_noted() -> None:

@@ -123,6 +123,7 @@ def test_templates_of_ones_own_take_the_place_of_the_shipped_ones(tmp_path: Path
         ("judge.j2", "{{ transcript }}{{ 1 / 0 }}", "judge.j2: "),
         ("judge.j2", "{% include 'nothing' %}", "judge.j2: "),
         ("repair.j2", "{{ oops }}", "repair.j2: 'oops' is undefined"),
+        ("judge_again.j2", "{{ oops }}", "judge_again.j2: 'oops' is undefined"),
     ],
 )
 def test_a_template_that_cannot_be_used_is_told_before_anything_is_asked(

@@ -27,13 +27,14 @@ ROOT = Path(__file__).parents[2]
 ALWAYS = 999
 
 PASSES = ("slow", "hang", "drip", "429", "429-after", "500", "cut", "half-json", "html", "error-200")
-MENDED = ("length", "whitespace", "rating")
+MENDED = ("length", "whitespace", "rating", "wrong-turns", "contradiction")
 LASTS = {
     "hang": Unscored.REQUEST_FAILED,
     "drip": Unscored.REQUEST_FAILED,
     "429": Unscored.REQUEST_FAILED,
     "500": Unscored.REQUEST_FAILED,
     "400": Unscored.REQUEST_FAILED,
+    "too-long": Unscored.TOO_LONG,
     "cut": Unscored.REQUEST_FAILED,
     "half-json": Unscored.REQUEST_FAILED,
     "html": Unscored.REQUEST_FAILED,

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judges.clients import Answer, Request
+from judges.clients.too_long import TOO_LONG
 from judges.faults import Fault
 from judges.rewriting import Rewritten, edit_share, left_to_pairs, rewrite
 from schemas.rewrites import STATUS, NoRewrite
@@ -107,6 +108,11 @@ def test_the_second_try_may_find_that_nothing_can_be_mended() -> None:
 def test_a_failed_request_says_why() -> None:
     found, _ = result(fault("A"), Answer(None, error="503 after 5 retries"))
     assert (found.status, found.reason, found.detail) == ("failed", NoRewrite.REQUEST_FAILED, "503 after 5 retries")
+
+
+def test_a_request_that_does_not_fit_the_model_says_so() -> None:
+    found, _ = result(fault("A"), Answer(None, TOO_LONG, "prompt is too long"))
+    assert (found.status, found.reason, found.detail) == ("failed", NoRewrite.TOO_LONG, "prompt is too long")
 
 
 @pytest.mark.parametrize(
