@@ -34,4 +34,4 @@ def test_every_good_log_is_processed_and_every_bad_one_quarantined_with_its_reas
         "run", str(logs), "--model-channel", "left", "--store", str(tmp_path / "store"), "--asr", "given", "--json"
     )
     assert again.returncode == 3
-    assert [stage["computed"] for stage in json.loads(again.stdout)["stages"]] == [0] * 7
+    assert [stage["computed"] for stage in json.loads(again.stdout)["stages"]] == [0] * 8

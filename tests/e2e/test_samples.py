@@ -102,7 +102,7 @@ def test_running_again_computes_nothing(mined: Path) -> None:
     done = run("run", str(SAMPLES), "--store", str(mined), "--json")
     assert done.returncode == 0
     stages = json.loads(done.stdout)["stages"]
-    assert [(stage["computed"], stage["reused"]) for stage in stages] == [(0, 13)] * 7
+    assert [(stage["computed"], stage["reused"]) for stage in stages] == [(0, 13)] * 8
 
 
 def test_a_threshold_of_detect_recomputes_detect_and_only_pairs_whose_issues_changed(
@@ -123,10 +123,11 @@ def test_a_threshold_of_detect_recomputes_detect_and_only_pairs_whose_issues_cha
         "transcribe": 0,
         "turns": 0,
         "detect": 13,
+        "figures": len(changed),
         "pairs": len(changed),
     }
     back = json.loads(run("run", str(SAMPLES), "--store", str(store), "--json").stdout)
-    assert [stage["computed"] for stage in back["stages"]] == [0] * 7
+    assert [stage["computed"] for stage in back["stages"]] == [0] * 8
 
 
 @pytest.mark.slow

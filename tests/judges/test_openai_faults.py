@@ -167,7 +167,7 @@ def test_a_server_that_is_not_there_stops_the_run_at_once() -> None:
 
 def test_a_server_that_dies_stops_the_run_and_what_was_answered_was_heard() -> None:
     heard: list[Answer] = []
-    with fault_server("--latency", "0.01") as server:
+    with fault_server("--latency", "0.05") as server:
 
         async def note(position: int, answer: Answer) -> None:
             heard.append(answer)
@@ -210,8 +210,8 @@ def test_the_key_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch, caplog
 
 @pytest.mark.slow
 def test_killed_and_started_again_asks_again_only_what_was_in_flight(tmp_path: Path) -> None:
-    concurrency, requests = 8, 200
-    with fault_server("--latency", "0.01") as server:
+    concurrency, requests = 8, 400
+    with fault_server("--latency", "0.05") as server:
 
         def start() -> subprocess.Popen[bytes]:
             asking = (str(ROOT / "tests" / "judges" / "ask_all.py"), str(tmp_path / "store"), server.url)
