@@ -18,6 +18,7 @@ from miner.figures_command import figures
 from miner.ingest.refs import SourceError
 from miner.mine import STEPS as MINER_STEPS
 from miner.settings import Settings as MinerSettings
+from miner.show_command import show
 from mixers import commands as mixer_commands
 from schemas.catalog import TABLES
 from store import commands as store_commands
@@ -63,7 +64,7 @@ app.command("run")(miner_commands.run_all)
 app.command("ingest")(miner_commands.ingest)
 miner_commands.add_stage_commands(app, CHAIN)
 app.command("figures")(figures)
-app.command("show")(miner_commands.show)
+app.command("show")(show)
 app.command("sql")(mixer_commands.sql)
 app.command("status")(store_commands.status)
 app.add_typer(store_commands.runs_app, name="runs")

@@ -1,4 +1,4 @@
-"""`duplex-miner ingest`, one command for each stage after it, `run` and `show`."""
+"""`duplex-miner ingest`, one command for each stage after it, and `run`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import polars as pl
 import typer
 
 from miner.figures import Figures
@@ -18,7 +17,6 @@ from miner.ingest.refs import Source, SourceError
 from miner.mine import mine
 from miner.redact import how_names_are_found
 from miner.settings import Settings
-from miner.show import DialogueView
 from miner.summary import count_found, print_found
 from miner.transcribe import Transcribe
 from store.chain import Chain, Step, run_steps
@@ -35,12 +33,10 @@ from store.console import (
     quarantine_lines,
     report_dict,
 )
-from store.layout import Store, StoreError
-from store.ledger import QUARANTINED
-from store.parts import read_rows
+from store.layout import Store
 from store.resolve import Resolver
 from store.runner import StageReport
-from store.runs import active_run, known_tables, load_run
+from store.runs import known_tables
 from store.settings import load_settings
 
 LogsArgument = Annotated[str, typer.Argument(help="Folder of logs or manifest (.jsonl); fsspec URLs work too.")]
@@ -258,39 +254,6 @@ def _steps(
 
 def _source(logs: _Logs) -> Source:
     return open_source(logs.path, kind=logs.kind, model_channel=logs.model_channel, source_id=logs.source)
-
-
-def show(
-    context: typer.Context,
-    dialogue: Annotated[str, typer.Argument(help="Id of the dialogue.")],
-    store: StoreOption = DEFAULT_STORE,
-    run: RunOption = None,
-    all_events: Annotated[bool, typer.Option("--all", help="Pauses, gaps and overlaps too.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Show a dialogue: both lanes on one clock, faults and events where they happened, and its pairs."""
-    installation: Installation = context.obj
-    opened = Store.open(store)
-    chosen = load_run(opened, run) if run else active_run(opened)
-    resolver = Resolver(opened, installation.flow, chosen.tables)
-    own = pl.col("dialogue_id") == dialogue
-    units = {name: resolver.units(name).filter(own) for name in installation.tables}
-    failed = {name: found.filter(pl.col("status") == QUARANTINED) for name, found in units.items()}
-    rows = {
-        name: read_rows(opened, table, resolver.done(name).filter(own)) for name, table in installation.tables.items()
-    }
-    for name, bad in failed.items():
-        for unit in bad.to_dicts():
-            out().print(f"{dialogue}: quarantined, no {name}: {unit['reason']} ({unit['detail']})", markup=False)
-    if rows["dialogues"].is_empty():
-        if any(bad.height for bad in failed.values()):
-            return
-        known = ", ".join(resolver.done("dialogues")["dialogue_id"].sort().head(5))
-        raise StoreError(f"run {chosen.name} has no dialogue {dialogue!r}; it has {known or 'none'}, ...")
-    if as_json:
-        print_json({name: frame.to_dicts() for name, frame in rows.items()})
-        return
-    out(piped_width=120).print(DialogueView.of(rows, all_events=all_events), soft_wrap=False)
 
 
 def _finish(reports: list[StageReport], as_json: bool, found: Mapping[str, object] | None = None) -> None:

@@ -59,7 +59,9 @@ def checks() -> list[Check]:
         *(Check(f"vad {name}", "listen", _vad(name), core) for name in get_args(VadName)),
         Check("asr auto", "transcribe", lambda: choose("auto").told),
         *(Check(f"asr {name}", "transcribe", _asr(name), optional=True) for name in get_args(RecogniserName)),
+        Check("pyannote", "transcribe.diarize", _pyannote, "pip install 'duplex-miner[pyannote]'", optional=True),
         Check("presidio", "transcribe.redact", _presidio, "pip install 'duplex-miner[pii]'", optional=True),
+        Check("vllm", "judge.client vllm", _installed("vllm"), "pip install 'duplex-miner[vllm]'", optional=True),
         Check("ray", "engine ray", _installed("ray"), "pip install 'duplex-miner[ray]'", optional=True),
         Check(
             "sentencepiece",
@@ -124,6 +126,13 @@ def _installed(package: str) -> Callable[[], str]:
 def _presidio() -> str:
     library = resolved(RedactConfig(enabled=True)).library
     return f"{library}; {how_names_are_found(RedactConfig())}"
+
+
+def _pyannote() -> str:
+    from importlib import import_module
+
+    import_module("audio.diarize.pyannote")
+    return _installed("pyannote.audio")()
 
 
 def _soundfile() -> str:
