@@ -10,6 +10,7 @@ from importlib import resources
 from pydantic import BaseModel, ConfigDict
 
 _NOTHING = r"[^\s\S]"
+_SLOT = re.compile("<([a-z_]+)>")
 
 
 class Lexicon(BaseModel):
@@ -17,6 +18,8 @@ class Lexicon(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    classes: dict[str, tuple[str, ...]]
+    """Word classes by name. Any entry of any list may hold <name> of a class; so may an entry of a class."""
     spaced: bool
     """Words stand apart; without, expressions match anywhere."""
     scripts: tuple[str, ...]
@@ -179,14 +182,11 @@ class Lexicon(BaseModel):
         return f"(?:^| )({found})(?: |$)" if self.spaced else f"({found})"
 
     def _filled(self, entry: str) -> str:
-        for slot, words in {
-            "insult": self.insults,
-            "name": self.names,
-            "thing": self.things,
-            "soft": self.soft,
-        }.items():
-            entry = entry.replace(f"<{slot}>", f"(?:{_any(words)})")
-        return entry
+        return _SLOT.sub(lambda slot: f"(?:{self._filled(_any(self._words(slot[1])))})", entry)
+
+    def _words(self, slot: str) -> tuple[str, ...]:
+        own = {"insult": self.insults, "name": self.names, "thing": self.things, "soft": self.soft}
+        return own[slot] if slot in own else self.classes[slot]
 
 
 def _any(entries: tuple[str, ...]) -> str:
