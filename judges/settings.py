@@ -19,6 +19,7 @@ from pydantic import (
     field_validator,
 )
 
+from judges.heuristic.config import HeuristicConfig
 from schemas.verdicts import CONTENT_AXES, Axis
 from store.stage import StageConfig
 
@@ -60,6 +61,8 @@ class JudgeConfig(StageConfig):
     """Raise it to ask again where no answer came; answers that did come are kept and cost nothing."""
     transcript: TranscriptConfig = TranscriptConfig()
     """How much of a dialogue is shown."""
+    heuristic: HeuristicConfig = HeuristicConfig()
+    """Thresholds of the client `heuristic`."""
 
 
 class FlagConfig(StageConfig):

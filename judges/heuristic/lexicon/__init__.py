@@ -9,6 +9,8 @@ from importlib import resources
 
 from pydantic import BaseModel, ConfigDict
 
+from schemas.ids import bytes_hash
+
 _NOTHING = r"[^\s\S]"
 _SLOT = re.compile("<([a-z_]+)>")
 
@@ -199,11 +201,19 @@ def languages() -> list[str]:
     return sorted(f.name.removesuffix(".toml") for f in resources.files(__name__).iterdir() if f.name.endswith(".toml"))
 
 
+def lexicons_hash() -> str:
+    """Hash of the files of all languages: what they say can change a verdict."""
+    return bytes_hash(*(_bytes(language) for language in languages()))
+
+
 @cache
 def load(language: str) -> Lexicon | None:
     """The lexicon of a BCP-47 language, whatever its region; none where there is no file for it."""
     name = re.split("[-_]", language.lower(), maxsplit=1)[0]
     if name not in languages():
         return None
-    text = resources.files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    return Lexicon.model_validate(tomllib.loads(text))
+    return Lexicon.model_validate(tomllib.loads(_bytes(name).decode()))
+
+
+def _bytes(language: str) -> bytes:
+    return resources.files(__name__).joinpath(f"{language}.toml").read_bytes()
