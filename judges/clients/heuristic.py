@@ -17,7 +17,7 @@ from schemas.turns import TURNS
 
 _COLUMNS = ("dialogue_id", "turn_index", "channel", "kind", "start_s", "end_s", "text")
 _GRADE = ("score", "problematic", "justification", "confidence")
-NO_QUESTION = "the heuristic judge only judges: name another client for this, see docs/judges-heuristic.md"
+NO_QUESTION = "the heuristic judge only judges: name another client for this, see docs/judge-heuristic.md"
 
 Grades = Mapping[tuple[str, int, str], Given]
 """By dialogue, turn and axis."""

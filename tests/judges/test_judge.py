@@ -163,10 +163,10 @@ def test_thresholds_and_word_lists_of_the_heuristic_judge_are_part_of_its_finger
 def test_thresholds_of_the_heuristic_judge_reach_it(store: Store) -> None:
     headers, turns = frames([talk("a", "When is it?", "now " * 9)])
 
-    def score(**config: object) -> object:
-        stage = make(store, client="heuristic", axes=["helpfulness"], **config)
+    def score(loop: dict[str, int]) -> object:
+        stage = make(store, client="heuristic", axes=["helpfulness"], heuristic={"loop": loop})
         stage.open()
         return stage.process(Batch(["a"], {"dialogues": headers, "turns": turns})).rows["score"].item()
 
-    assert score() == 0
-    assert score(heuristic={"loop": {"word_times": 50, "repeatable_times": 50}}) == 3
+    assert score({}) == 0
+    assert score({"word_times": 50, "repeatable_times": 50}) == 3
