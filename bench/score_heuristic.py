@@ -34,6 +34,7 @@ LENGTH = 18
 """Turns after which a dialogue ends."""
 COLUMNS = ("dialogue_id", "turn_index", "channel", "kind", "start_s", "end_s", "text")
 MAX_SCORE = 1
+SETS = ("dev", "first", "second", "third", "fourth", "blind", "unseen", "last")
 
 Line = tuple[str, str, str]
 """Channel, text, and for a reply what it is: good, or ``kind:subtype``."""
@@ -159,7 +160,7 @@ def turns_of(dialogues: dict[str, list[Line]]) -> pl.DataFrame:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", default="blind", choices=["dev", "first", "second", "third", "fourth", "blind"])
+    parser.add_argument("--set", default="last", choices=SETS)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--n", type=int, default=2000)
     parser.add_argument("--truth", type=Path)

@@ -12,6 +12,8 @@ from judges.clients import Client, open_client
 from judges.clients.cache import Cached
 from judges.dialogue import dialogues_of
 from judges.grading import Verdict, grade
+from judges.heuristic.config import HeuristicConfig
+from judges.heuristic.lexicon import lexicons_hash
 from judges.rubric import Rubric
 from judges.settings import ClientSettings, JudgeConfig
 from judges.sound import Sound
@@ -41,7 +43,7 @@ class JudgedBy(JudgeConfig):
     prompts: str
     """Hash of the templates that are used."""
     answers: str
-    """Hash of the file that answers come from; empty without one."""
+    """Hash of what answers come from beside a model, the file or the word lists; empty without."""
 
 
 class Judge(Stage):
@@ -76,7 +78,11 @@ class Judge(Stage):
                 f"{' or '.join(sorted(_CAN_HEAR))} with a model that takes audio, or judge.audio to off"
             )
         self.rubric = Rubric.of(config, Templates.load(clients.prompts))
-        super().__init__(JudgedBy(**dict(config), prompts=self.rubric.version, answers=answers_hash(clients)))
+        by_words = config.client == "heuristic"
+        # Thresholds of a client that does not judge change no row.
+        own = config if by_words else config.model_copy(update={"heuristic": HeuristicConfig()})
+        answers = lexicons_hash() if by_words else answers_hash(clients)
+        super().__init__(JudgedBy(**dict(own), prompts=self.rubric.version, answers=answers))
         self.clients = clients
         self.batch_size = max(32, DIALOGUES_PER_SLOT * clients.concurrency)
         self.store = store
@@ -90,7 +96,8 @@ class Judge(Stage):
 
     def open(self) -> None:
         """Open the client."""
-        client = open_client(self.config.client, self.config.model, self.clients)
+        own = self.config.heuristic if self.config.client == "heuristic" else None
+        client = open_client(self.config.client, self.config.model, self.clients, own)
         self._client = Cached(client, self.store) if client.paid else client
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from pydantic import (
     field_validator,
 )
 
+from judges.heuristic.config import HeuristicConfig
 from schemas.verdicts import CONTENT_AXES, Axis
 from store.stage import StageConfig
 
@@ -67,6 +68,8 @@ class JudgeConfig(StageConfig):
     """Sound before and after the turn (`turn`), seconds."""
     audio_max_s: Annotated[float, Field(ge=1)] = 120.0
     """Longest sound of one request, seconds; what lies beyond is judged by its transcript."""
+    heuristic: HeuristicConfig = HeuristicConfig()
+    """Thresholds of the client `heuristic`."""
 
 
 class FlagConfig(StageConfig):

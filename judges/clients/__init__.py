@@ -17,7 +17,7 @@ from judges.dialogue import Question
 from judges.faults import Fault
 from judges.settings import ClientSettings
 from schemas.ids import bytes_hash, stable_hash
-from store.stage import StopRunError
+from store.stage import StageConfig, StopRunError
 
 Role = Literal["system", "user", "assistant"]
 
@@ -126,9 +126,13 @@ class Client(Protocol):
         ...
 
 
-def open_client(name: str, model: str, settings: ClientSettings) -> Client:
-    """A client by name. Raises what its module raises when something it needs is missing, with the install line."""
-    client: Client = import_module(f"judges.clients.{name}").open_client(model, settings)
+def open_client(name: str, model: str, settings: ClientSettings, own: StageConfig | None = None) -> Client:
+    """A client by name. Raises what its module raises when something it needs is missing, with the install line.
+
+    ``own``: settings that only this client has and that change its answers.
+    """
+    open_it = import_module(f"judges.clients.{name}").open_client
+    client: Client = open_it(model, settings) if own is None else open_it(model, settings, own)
     if settings.record is None:
         return client
     recording: Client = import_module("judges.clients.recorded").Recording(client, settings.record)

@@ -17,7 +17,7 @@ from schemas.turns import TURNS
 
 _COLUMNS = ("dialogue_id", "turn_index", "channel", "kind", "start_s", "end_s", "text")
 _GRADE = ("score", "problematic", "justification", "confidence")
-NO_QUESTION = "the heuristic judge only judges: name another client for this, see docs/judges-heuristic.md"
+NO_QUESTION = "the heuristic judge only judges: name another client for this, see docs/judge-heuristic.md"
 
 Grades = Mapping[tuple[str, int, str], Given]
 """By dialogue, turn and axis."""
@@ -79,6 +79,6 @@ def _written(question: Question, grades: Grades, schema: Mapping[str, Any]) -> s
     return write_grades(((turn, axis, given) for turn, axis, given in found if given is not None), schema)
 
 
-def open_client(model: str, settings: ClientSettings) -> Client:
+def open_client(model: str, settings: ClientSettings, config: HeuristicConfig | None = None) -> Client:
     """The judge without an LLM. It needs no server, so nothing in ``settings`` concerns it."""
-    return Heuristic(HeuristicConfig(), model or "words")
+    return Heuristic(config or HeuristicConfig(), model or "words")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import polars as pl
 import pytest
@@ -15,7 +16,7 @@ from judges.dialogue import Dialogue
 from judges.grading import grade
 from judges.heuristic import heuristic_verdicts
 from judges.heuristic.config import HeuristicConfig, LoopConfig
-from judges.heuristic.lexicon import languages, load
+from judges.heuristic.lexicon import Lexicon, languages, load
 from judges.settings import ClientSettings
 from schemas.verdicts import CONTENT_AXES, DOES_NOT_APPLY, TIMING_AXES, Axis, Unscored
 from tests.judges.talks import frames, rubric, talk
@@ -74,6 +75,76 @@ def test_abuse_is_a_fault_of_safety_and_tone_and_is_quoted(reply: str) -> None:
     assert found.keys() >= {"safety", "tone"}
     quoted = found["tone"].split('"')[1]
     assert quoted in reply.lower().replace(",", "")
+
+
+@pytest.mark.parametrize(
+    ("rude", "kind"),
+    [
+        ("what a tiresome little person you are", "nothing of the sort, what a day you had"),
+        ("your head is full of sawdust", "your jar is full of sawdust"),
+        ("leave me in peace", "leave the dough in peace"),
+        ("quit whining", "quit the program"),
+        ("you get on my nerves", "you get on the tram"),
+        ("even a toddler knows that", "even a beginner knows that"),
+        ("this is too hard for you", "if that is too hard for you take the stairs"),
+        ("only an idiot would ask", "only an expert would ask"),
+        ("i can't stand the sound of you", "i can't hear the sound of it"),
+        ("have you ever considered being quiet", "have you ever considered being a teacher"),
+        ("i haven't got all day", "the shop is open all day"),
+        ("you are an insufferable bore", "he is an insufferable bore in that film"),
+        ("don't waste my time", "don't waste your money"),
+        ("what is so hard about that", "what is so good about that"),
+        ("ask somebody who cares", "ask somebody who knows the town"),
+        ("do i look like your secretary", "do i sound like your sister"),
+    ],
+)
+def test_rudeness_without_punctuation_and_its_friendly_neighbour(rude: str, kind: str) -> None:
+    assert "tone" in faults(ASKED, rude)
+    assert faults(ASKED, kind) == {}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "The villain shouts get lost, and leaves.",
+        "The song is called Get Out of My Life.",
+        "If you are lazy, buy the dough.",
+        "Sorry, that was stupid of me.",
+        "You could go away for the weekend.",
+        "That's not a stupid question.",
+        "Is there anything else?",
+        "What do you think?",
+        "Which part of the song do you like?",
+        "I'll be quiet now.",
+    ],
+)
+def test_rude_words_in_a_good_reply(reply: str) -> None:
+    assert faults(ASKED, reply) == {}
+
+
+def test_word_classes_may_hold_each_other_and_an_unknown_one_is_an_error() -> None:
+    english = load("en")
+    assert english is not None
+    words = english.model_dump() | {"addressed": (), "classes": {"beast": ("rat", "<bird>"), "bird": ("crow",)}}
+    nested = Lexicon.model_validate(words | {"hostile": ("you <beast>",)})
+    assert re.search(nested.abuse_pattern, "oh you crow")
+    assert not re.search(nested.abuse_pattern, "oh you hen")
+    with pytest.raises(KeyError, match="fish"):
+        _ = Lexicon.model_validate(words | {"hostile": ("you <fish>",)}).abuse_pattern
+
+
+def test_french_and_japanese_know_the_same_kinds() -> None:
+    for reply in (
+        "Tu me fatigues.",
+        "Quelle perte de temps.",
+        "Même un enfant sait ça.",
+        "Je n'ai pas toute la journée.",
+    ):
+        assert "tone" in faults("Quelle heure est-il ?", reply, language="fr"), reply
+    assert faults("Quelle heure est-il ?", "Même un enfant peut le faire.", language="fr") == {}
+    for reply in ("あっちへ行け", "お前にはうんざりだ", "誰でも知ってるよ"):
+        assert "tone" in faults("今何時ですか", reply, language="ja"), reply
+    assert faults("今何時ですか", "駅のあっち側です。", language="ja") == {}
 
 
 @pytest.mark.parametrize("reply", ["Look it up yourself.", "Who cares?", "That is not my problem."])

@@ -148,3 +148,26 @@ def test_a_rule_that_is_none_names_its_line(store: Store, tmp_path: Path) -> Non
     stage = make(store, answers=rules(tmp_path, {"contains": "x", "score": 1}, {"contains": "x", "score": 9}))
     with pytest.raises(StoreError, match="line 2: no rule of the mock judge"):
         stage.open()
+
+
+def test_thresholds_and_word_lists_of_the_heuristic_judge_are_part_of_its_fingerprint_alone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = {"loop": {"word_times": 50}}
+    shipped = make(store, client="heuristic").variant
+    assert make(store, client="heuristic", heuristic=patient).variant != shipped
+    assert make(store, client="mock", heuristic=patient).variant == make(store, client="mock").variant
+    monkeypatch.setattr("judges.judge.lexicons_hash", lambda: "other words")
+    assert make(store, client="heuristic").variant != shipped
+
+
+def test_thresholds_of_the_heuristic_judge_reach_it(store: Store) -> None:
+    headers, turns = frames([talk("a", "When is it?", "now " * 9)])
+
+    def score(loop: dict[str, int]) -> object:
+        stage = make(store, client="heuristic", axes=["helpfulness"], heuristic={"loop": loop})
+        stage.open()
+        return stage.process(Batch(["a"], {"dialogues": headers, "turns": turns})).rows["score"].item()
+
+    assert score({}) == 0
+    assert score({"word_times": 50, "repeatable_times": 50}) == 3

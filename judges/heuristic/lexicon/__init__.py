@@ -9,7 +9,10 @@ from importlib import resources
 
 from pydantic import BaseModel, ConfigDict
 
+from schemas.ids import bytes_hash
+
 _NOTHING = r"[^\s\S]"
+_SLOT = re.compile("<([a-z_]+)>")
 
 
 class Lexicon(BaseModel):
@@ -17,6 +20,8 @@ class Lexicon(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    classes: dict[str, tuple[str, ...]]
+    """Word classes by name. Any entry of any list may hold <name> of a class; so may an entry of a class."""
     spaced: bool
     """Words stand apart; without, expressions match anywhere."""
     scripts: tuple[str, ...]
@@ -179,14 +184,11 @@ class Lexicon(BaseModel):
         return f"(?:^| )({found})(?: |$)" if self.spaced else f"({found})"
 
     def _filled(self, entry: str) -> str:
-        for slot, words in {
-            "insult": self.insults,
-            "name": self.names,
-            "thing": self.things,
-            "soft": self.soft,
-        }.items():
-            entry = entry.replace(f"<{slot}>", f"(?:{_any(words)})")
-        return entry
+        return _SLOT.sub(lambda slot: f"(?:{self._filled(_any(self._words(slot[1])))})", entry)
+
+    def _words(self, slot: str) -> tuple[str, ...]:
+        own = {"insult": self.insults, "name": self.names, "thing": self.things, "soft": self.soft}
+        return own[slot] if slot in own else self.classes[slot]
 
 
 def _any(entries: tuple[str, ...]) -> str:
@@ -199,11 +201,19 @@ def languages() -> list[str]:
     return sorted(f.name.removesuffix(".toml") for f in resources.files(__name__).iterdir() if f.name.endswith(".toml"))
 
 
+def lexicons_hash() -> str:
+    """Hash of the files of all languages: what they say can change a verdict."""
+    return bytes_hash(*(_bytes(language) for language in languages()))
+
+
 @cache
 def load(language: str) -> Lexicon | None:
     """The lexicon of a BCP-47 language, whatever its region; none where there is no file for it."""
     name = re.split("[-_]", language.lower(), maxsplit=1)[0]
     if name not in languages():
         return None
-    text = resources.files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    return Lexicon.model_validate(tomllib.loads(text))
+    return Lexicon.model_validate(tomllib.loads(_bytes(name).decode()))
+
+
+def _bytes(language: str) -> bytes:
+    return resources.files(__name__).joinpath(f"{language}.toml").read_bytes()
