@@ -104,7 +104,7 @@ def test_every_moment_of_speech_is_in_one_clip_and_comes_back_to_its_time(
     kept = np.concatenate([np.zeros(0, dtype=np.float32), *(clip.samples[clip.samples > 0] for clip in clips)])
     assert (np.diff(kept) > 0).all()
     for start, end in speech:
-        low, high = np.searchsorted(kept, [start * RATE_HZ + 1, end * RATE_HZ + 1])
+        low, high = np.searchsorted(kept, [round(start * RATE_HZ) + 1, round(end * RATE_HZ) + 1])
         assert high - low == round((end - start) * RATE_HZ)
     assert all(len(clip.samples) <= max_clip_s * RATE_HZ for clip in clips)
     for number, clip in enumerate(clips):
