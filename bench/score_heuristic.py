@@ -20,8 +20,8 @@ from typing import Any
 
 import polars as pl
 
-from judges.heuristic import heuristic_verdicts
 from judges.heuristic.config import HeuristicConfig
+from judges.heuristic.verdicts import heuristic_verdicts
 from schemas.ids import unit_draw
 from schemas.turns import TURNS
 from schemas.verdicts import CONTENT_AXES

@@ -10,12 +10,7 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
-from judges.against_detector import timing_agreement
 from judges.agreement import SAMPLES
-from judges.agreement_view import describe, print_calibration, print_consistency, print_timing
-from judges.calibrate import calibrate as calibrate_labels
-from judges.consistency import consistency
-from judges.labels import read_labels
 from judges.settings import FlagConfig
 from schemas.content_issues import CONTENT_ISSUES
 from schemas.table import Table
@@ -58,6 +53,10 @@ def calibrate(
     as_json: JsonOption = False,
 ) -> None:
     """Compare the verdicts of a run with scores that people gave."""
+    from judges.agreement_view import describe, print_calibration  # what other commands need not load
+    from judges.calibrate import calibrate as calibrate_labels
+    from judges.labels import read_labels
+
     read = read_labels(labels)
     if read.is_empty():
         raise StoreError(f"{labels} holds no labels: score some replies first (docs/judges-calibrate.md)")
@@ -86,6 +85,9 @@ def agree(
     as_json: JsonOption = False,
 ) -> None:
     """Compare the verdicts of two runs: the judge with itself, asked again or asked in another order."""
+    from judges.agreement_view import print_consistency
+    from judges.consistency import consistency
+
     opened, first, mine = _open(context, store, run)
     _, second, theirs = _open(context, store, against)
     rows = [_judged(opened, chosen, resolver) for chosen, resolver in ((first, mine), (second, theirs))]
@@ -119,6 +121,9 @@ def timing(
     as_json: JsonOption = False,
 ) -> None:
     """Compare the judge's two timing axes with the faults of timing that the detector found."""
+    from judges.against_detector import timing_agreement
+    from judges.agreement_view import print_timing
+
     opened, chosen, resolver = _open(context, store, run)
     detected = resolver.done(TIMING_EVENTS.name).select("dialogue_id")
     judged = _judged(opened, chosen, resolver, only=detected["dialogue_id"], more=("justification",))

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.spatial.distance import jensenshannon
 
 from schemas.clock import array_to_ms, array_to_s, round_s
 from timing.intervals import Spans, union
@@ -168,6 +167,8 @@ def _distance(
         return None
     if not len(found):
         return 1.0
+    from scipy.spatial.distance import jensenshannon  # half a second that no other command needs
+
     bin_s = rules.bin_ms / 1000
     n_bins = int(duration_s / bin_s) + 1
     bins = np.zeros(n_bins + 1)

@@ -10,8 +10,8 @@ import polars as pl
 from judges.answers import Given, write_grades
 from judges.clients import Answer, Client, Heard, Request, nobody
 from judges.dialogue import Dialogue, Question
-from judges.heuristic import JUDGE, heuristic_verdicts
 from judges.heuristic.config import HeuristicConfig
+from judges.heuristic.verdicts import JUDGE, heuristic_verdicts
 from judges.settings import ClientSettings
 from schemas.turns import TURNS
 

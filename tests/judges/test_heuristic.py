@@ -14,9 +14,9 @@ from judges.clients import Request
 from judges.clients.heuristic import Heuristic, open_client
 from judges.dialogue import Dialogue
 from judges.grading import grade
-from judges.heuristic import heuristic_verdicts
 from judges.heuristic.config import HeuristicConfig, LoopConfig
 from judges.heuristic.lexicon import Lexicon, languages, load
+from judges.heuristic.verdicts import heuristic_verdicts
 from judges.settings import ClientSettings
 from schemas.verdicts import CONTENT_AXES, DOES_NOT_APPLY, TIMING_AXES, Axis, Unscored
 from tests.judges.talks import frames, rubric, talk
