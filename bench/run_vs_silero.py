@@ -4,7 +4,8 @@
 
 LOGS_FOLDER holds a manifest.jsonl (make one: python bench/generate_dialogues.py bench/out/two-hours --hours 2).
 The bare pass is faster-whisper's own `SileroVADModel` over every channel, decoded and resampled to 16 kHz before the
-clock starts. The run's clock includes process start, imports, both decodings, every stage and all writes.
+clock starts. The run's clock includes process start, imports, both decodings, every stage and all writes; it hears no
+words (`--asr given`), which run_vs_asr.py measures.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def time_run(folder: Path, workers: int) -> float:
     """Wall seconds of `duplex-miner run` into a new store."""
     store = folder / "bench-store"
     shutil.rmtree(store, ignore_errors=True)
-    command = [sys.executable, "-m", "cli", "run", str(folder / "manifest.jsonl")]
+    command = [sys.executable, "-m", "cli", "run", str(folder / "manifest.jsonl"), "--asr", "given"]
     command += ["--store", str(store), "--workers", str(workers)]
     began = time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
