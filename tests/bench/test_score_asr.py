@@ -97,3 +97,16 @@ def test_the_round_trip_through_the_stages(tmp_path: Path, capsys: pytest.Captur
     score_asr.main([manifest, "--heard", other, "--json"])
     (broken,) = json.loads(capsys.readouterr().out)["scores"]
     assert (broken["quarantined"], broken["wer"], broken["deleted"]) == (1, 1.0, n_words)
+
+
+@pytest.mark.slow
+def test_a_recogniser_is_not_given_the_reference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = (SAMPLE / "manifest.jsonl").read_text().splitlines()
+    for name in ("off-topic.ogg", "off-topic.words.json"):
+        (tmp_path / name).write_bytes((SAMPLE / name).read_bytes())
+    (tmp_path / "manifest.jsonl").write_text(next(line for line in lines if json.loads(line)["id"] == "off-topic"))
+
+    score_asr.main([str(tmp_path / "manifest.jsonl"), "--backend", "pocketsphinx", "--json"])
+
+    (heard,) = json.loads(capsys.readouterr().out)["scores"]
+    assert 0 < heard["wer"] < 0.5
