@@ -216,7 +216,7 @@ def _mine(installation: Installation, stages: list[str] | None, how: _How, logs:
         settings = settings.resolved()
         if settings.transcribe.redact.enabled and not how.as_json:
             redact = settings.transcribe.redact
-            out().print(f"personal data is redacted by {redact.library}; {how_names_are_found(redact)}", markup=False)
+            out().print(f"personal data is redacted by {redact.versions}; {how_names_are_found(redact)}", markup=False)
     source = None
     if logs is not None:
         source = _source(logs)

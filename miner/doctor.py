@@ -124,8 +124,8 @@ def _installed(package: str) -> Callable[[], str]:
 
 
 def _presidio() -> str:
-    library = resolved(RedactConfig(enabled=True)).library
-    return f"{library}; {how_names_are_found(RedactConfig())}"
+    versions = resolved(RedactConfig(enabled=True)).versions
+    return f"{versions}; {how_names_are_found(RedactConfig())}"
 
 
 def _pyannote() -> str:

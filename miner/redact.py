@@ -51,7 +51,7 @@ class RedactConfig(StageConfig):
     """Names that stay, such as the assistant's own."""
     models: Mapping[str, str] = Field(default_factory=dict)
     """spaCy model that knows persons, by language: an installed package's name, or a folder. Else by context only."""
-    library: str = ""
+    versions: str = ""
     """Filled in: the versions that find personal data, so that an upgrade is a new variant."""
 
 
@@ -69,7 +69,7 @@ def resolved(config: RedactConfig) -> RedactConfig:
             "Run: pip install 'duplex-miner[pii]'"
         )
     models = [f"{code}={_model_version(model)}" for code, model in sorted(config.models.items())]
-    return config.model_copy(update={"library": " ".join([f"presidio {version(_PACKAGE)}", *models])})
+    return config.model_copy(update={"versions": " ".join([f"presidio {version(_PACKAGE)}", *models])})
 
 
 def how_names_are_found(config: RedactConfig) -> str:

@@ -39,7 +39,7 @@ def written_out(word: str, language: str) -> str:
         if language == "en":
             word = _CLOCK.sub(_said_clock, word)
         return _NUMBER.sub(lambda match: _said_number(match, language), word)
-    except NotImplementedError:
+    except NotImplementedError:  # how num2words says that it lacks the language
         return word
 
 

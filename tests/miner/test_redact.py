@@ -258,15 +258,15 @@ def test_a_spacy_model_finds_names_without_context(tmp_path: Path) -> None:
     model.meta["name"], model.meta["version"] = "tiny", "1.2.3"
     model.to_disk(tmp_path / "model")
     config = resolved(RedactConfig(enabled=True, models={"en": str(tmp_path / "model")}))
-    assert config.library.endswith("en=en_tiny 1.2.3")
+    assert config.versions.endswith("en=en_tiny 1.2.3")
     assert shown("Then Ngozi walked in.", config=config) == "Then [NAME] walked in."
     assert shown("Then Ngozi walked in.") == "Then Ngozi walked in."
     assert "spaCy model in en; names in fr, ja only by context" in how_names_are_found(config)
 
 
 def test_what_is_missing_is_named_with_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert resolved(RedactConfig()).library == ""
-    assert resolved(ON).library.startswith("presidio ")
+    assert resolved(RedactConfig()).versions == ""
+    assert resolved(ON).versions.startswith("presidio ")
     with pytest.raises(MissingBackendError, match="Run: python -m spacy download nowhere"):
         resolved(RedactConfig(enabled=True, models={"en": "nowhere"}))
     monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
