@@ -5,11 +5,11 @@ Flite tells the start and end of every segment; espeak-ng tells when each word s
 
 from __future__ import annotations
 
-import _ctypes
 import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import espeak
 import numpy as np
 import soxr
 from voices import VOICES, Samples, Voice
@@ -106,62 +106,13 @@ def _flite(voice: Voice, text: str) -> Take:
     return Take(samples, tuple(words), tuple(starts), tuple(ends))
 
 
-class _Event(ctypes.Structure):
-    _fields_ = (
-        ("type", ctypes.c_int),
-        ("unique_identifier", ctypes.c_uint),
-        ("text_position", ctypes.c_int),
-        ("length", ctypes.c_int),
-        ("audio_position_ms", ctypes.c_int),
-        ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p),
-        ("id", ctypes.c_char * 8),
-    )
-
-
-_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
-_SYNCHRONOUS, _UTF8, _WORD_EVENT = 2, 1, 1
-_PARAMETER_RATE, _PARAMETER_PITCH = 1, 3
-
-
 def _espeak(voice: Voice, text: str) -> Take:
     """Words that espeak runs together ("of the") have one event, at the first of them; the others keep NaN."""
-    import espeakng_loader  # type: ignore[import-untyped]
-
-    parts: list[Samples] = []
-    start_of: dict[int, float] = {}
-
-    def collect(wave: ctypes._Pointer[ctypes.c_short], n_samples: int, events: ctypes._Pointer[_Event]) -> int:
-        if wave and n_samples:
-            parts.append(np.ctypeslib.as_array(wave, (n_samples,)).astype(np.float32) / np.float32(32768))
-        index = 0
-        while events[index].type:
-            if events[index].type == _WORD_EVENT:
-                start_of.setdefault(events[index].text_position - 1, events[index].audio_position_ms / 1000)
-            index += 1
-        return 0
-
-    callback = _CALLBACK(collect)
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
-    try:
-        rate_hz = library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0)
-        library.espeak_ng_SetRandSeed(ctypes.c_long(1))
-        library.espeak_SetSynthCallback(callback)
-        if library.espeak_SetVoiceByName(voice.name.encode()) != 0:
-            raise RuntimeError(f"espeak-ng has no voice {voice.name}; take one from VOICES")
-        library.espeak_SetParameter(_PARAMETER_RATE, int(voice.speed), 0)
-        library.espeak_SetParameter(_PARAMETER_PITCH, voice.pitch, 0)
-        spoken = text.encode()
-        library.espeak_Synth(spoken, len(spoken) + 1, 0, 0, 0, _UTF8, None, None)
-        library.espeak_Synchronize()
-        library.espeak_Terminate()
-    finally:
-        _ctypes.dlclose(library._handle)
+    spoken = espeak.speak(text, voice.name, words_per_minute=int(voice.speed), pitch=voice.pitch)
     words, starts, position = text.split(), [], 0
     for word in words:
         position = text.index(word, position)
-        starts.append(start_of.get(position, float("nan")))
+        starts.append(spoken.start_of.get(position, float("nan")))
         position += len(word)
-    raw = np.concatenate(parts)
-    samples = np.asarray(soxr.resample(raw, rate_hz, RATE_HZ), dtype=np.float32)
+    samples = np.asarray(soxr.resample(spoken.samples, spoken.rate_hz, RATE_HZ), dtype=np.float32)
     return Take(samples, tuple(words), tuple(starts), (float("nan"),) * len(words))

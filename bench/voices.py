@@ -6,8 +6,6 @@ energy, so that a planted start or end is the start or end of sound.
 
 from __future__ import annotations
 
-import _ctypes
-import ctypes
 import io
 import subprocess
 from collections.abc import Callable, Iterable
@@ -15,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from shutil import which
 
+import espeak
 import numpy as np
 import numpy.typing as npt
 import soundfile as sf
@@ -160,44 +159,12 @@ def _with_sizes(wav: bytes) -> bytes:
     return bytes(sized)
 
 
-_SYNCHRONOUS = 2
-_CHARS_UTF8, _PHONEMES = 1, 0x100
-_PARAMETER_RATE, _PARAMETER_PITCH = 1, 3
-_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-
-
 def _espeak(voice: Voice, text: str) -> tuple[Samples, int]:
-    """espeak-ng through the shared library that the package ``espeakng-loader`` brings.
-
-    The library keeps its wave phase and its noise between utterances, so it is loaded afresh for each (5 ms) and
-    seeded: the same text sounds the same, whatever was spoken before.
-    """
-    import espeakng_loader  # type: ignore[import-untyped]
-
-    parts: list[Samples] = []
-
-    def collect(wave: ctypes._Pointer[ctypes.c_short], n_samples: int, _events: int | None) -> int:
-        if wave and n_samples:
-            parts.append(np.ctypeslib.as_array(wave, (n_samples,)).astype(np.float32) / np.float32(32768))
-        return 0
-
-    callback = _CALLBACK(collect)
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
-    try:
-        rate_hz = library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0)
-        library.espeak_ng_SetRandSeed(ctypes.c_long(1))
-        library.espeak_SetSynthCallback(callback)
-        if library.espeak_SetVoiceByName(voice.name.encode()) != 0:
-            raise RuntimeError(f"espeak-ng has no voice {voice.name}; take one from VOICES")
-        library.espeak_SetParameter(_PARAMETER_RATE, int(voice.speed), 0)
-        library.espeak_SetParameter(_PARAMETER_PITCH, voice.pitch, 0)
-        spoken = ESPEAK_SOUNDS.get(text, text).encode()
-        library.espeak_Synth(spoken, len(spoken) + 1, 0, 0, 0, _CHARS_UTF8 | _PHONEMES, None, None)
-        library.espeak_Synchronize()
-        library.espeak_Terminate()
-    finally:
-        _ctypes.dlclose(library._handle)
-    return (np.concatenate(parts) if parts else np.zeros(0, np.float32)), rate_hz
+    said = ESPEAK_SOUNDS.get(text, text)
+    spoken = espeak.speak(
+        said, voice.name, words_per_minute=int(voice.speed), pitch=voice.pitch, flags=espeak.UTF8 | espeak.PHONEMES
+    )
+    return spoken.samples, spoken.rate_hz
 
 
 _ENGINES: dict[str, Callable[[Voice, str], tuple[Samples, int]]] = {"espeak": _espeak, "flite": _flite}
